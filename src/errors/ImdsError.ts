@@ -1,0 +1,38 @@
+import * as Schema from "effect/Schema"
+
+/** IMDS gave no usable metadata within the deadline, or refused. */
+export class ImdsError extends Schema.TaggedError<ImdsError>()("ImdsError", {
+  url: Schema.String,
+  /** What the last attempt met: `http`, `connection`, `timeout`, `document`. */
+  kind: Schema.Literals(["http", "connection", "timeout", "document"]),
+  /** The last attempt's trouble in words: `HTTP 500`, `connection refused`, `compute.osProfile.adminUsername is missing`. */
+  detail: Schema.String,
+  status: Schema.optionalKey(Schema.Int),
+  attempts: Schema.Int
+}) {
+  /** cloud-init's texts for IMDS (`spec/peers.md` A9). */
+  get reason(): string {
+    switch (this.kind) {
+      case "http":
+        return `http error ${this.status ?? 0} querying IMDS`
+      case "connection":
+        return "connection error querying IMDS"
+      case "timeout":
+        return "connection timeout querying IMDS"
+      case "document":
+        return "error parsing IMDS metadata"
+    }
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["error", this.message], ["url", this.url]]
+  }
+
+  override get message(): string {
+    const attempts = this.attempts === 1 ? "1 attempt" : `${this.attempts} attempts`
+    const advice = this.kind === "http" || this.kind === "document"
+      ? "IMDS answers, but not as it should: try again, and tell Azure's support if it lasts"
+      : "check that the VM's network is up and that no route or firewall keeps it from IMDS"
+    return `no instance metadata from ${this.url} after ${attempts}: ${this.detail}; ${advice}`
+  }
+}

@@ -1,0 +1,31 @@
+import * as Schema from "effect/Schema"
+
+/** The provisioning disc is there, and its OVF environment cannot be had from it. */
+export class MediaError extends Schema.TaggedError<MediaError>()("MediaError", {
+  /** The device or directory: `/dev/sr0`. */
+  device: Schema.String,
+  /** `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux takes. */
+  kind: Schema.Literals(["mount", "read", "parse", "accept"]),
+  /** What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`. */
+  detail: Schema.String
+}) {
+  /** cloud-init's texts (`spec/peers.md` A9). */
+  get reason(): string {
+    switch (this.kind) {
+      case "parse":
+        return "error parsing ovf-env.xml"
+      case "accept":
+        return this.detail
+      default:
+        return "failed to read provisioning media"
+    }
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["error", this.message]]
+  }
+
+  override get message(): string {
+    return `cannot ${this.kind} the provisioning media ${this.device}: ${this.detail}`
+  }
+}

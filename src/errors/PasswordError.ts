@@ -1,0 +1,21 @@
+import * as Schema from "effect/Schema"
+
+/** The account could not be locked, or its password could not be set. Never holds the password. */
+export class PasswordError extends Schema.TaggedError<PasswordError>()("PasswordError", {
+  user: Schema.String,
+  operation: Schema.Literals(["lock", "set"]),
+  detail: Schema.String
+}) {
+  /** azure-init's `NoPasswordProvisioner`. */
+  get reason(): string {
+    return "failed to provision password"
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["user", this.user], ["error", this.message]]
+  }
+
+  override get message(): string {
+    return `cannot ${this.operation} the password of ${this.user}: ${this.detail}`
+  }
+}

@@ -1,0 +1,19 @@
+import * as Schema from "effect/Schema"
+
+/** A defect of the agent itself. Reported like any other failure, so that the owner does not wait for a timeout. */
+export class UnhandledError extends Schema.TaggedError<UnhandledError>()("UnhandledError", {
+  detail: Schema.String
+}) {
+  /** azure-init's `UnhandledError`. */
+  get reason(): string {
+    return "unhandled error"
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["error", this.message]]
+  }
+
+  override get message(): string {
+    return `unhandled error: ${this.detail}`
+  }
+}

@@ -1,0 +1,40 @@
+import * as Schema from "effect/Schema"
+
+/** The account, its groups, its home or its sudo rights are not as asked. */
+export class UserError extends Schema.TaggedError<UserError>()("UserError", {
+  user: Schema.String,
+  /** What was tried: `create the account`, `find the groups a, b`, `write the sudo rule`, … */
+  operation: Schema.String,
+  /** Why it failed, every backend's cause included. */
+  detail: Schema.String
+}) {
+  /** azure-init's `NoUserProvisioner`. */
+  get reason(): string {
+    return "failed to provision user"
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["user", this.user], ["error", this.message]]
+  }
+
+  override get message(): string {
+    return `cannot ${this.operation} for the user ${this.user}: ${this.detail}`
+  }
+}
+
+/** The account that everything else needs is not in the user database. azure-init's `UserMissing`, exit status 78. */
+export class UserMissingError extends Schema.TaggedError<UserMissingError>()("UserMissingError", {
+  user: Schema.String
+}) {
+  get reason(): string {
+    return "user not found"
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["user", this.user]]
+  }
+
+  override get message(): string {
+    return `the user ${this.user} does not exist after it was created: check /etc/nsswitch.conf and /etc/passwd`
+  }
+}

@@ -1,0 +1,34 @@
+import * as Layer from "effect/Layer"
+import type { Settings } from "../../domain/Settings.ts"
+import type { CurrentSettings } from "../../services/CurrentSettings.ts"
+import { HostnameProvisioner } from "../../services/HostnameProvisioner.ts"
+import { PasswordProvisioner } from "../../services/PasswordProvisioner.ts"
+import type { SshProvisioner } from "../../services/SshProvisioner.ts"
+import type { Subprocess } from "../../services/Subprocess.ts"
+import { UserProvisioner } from "../../services/UserProvisioner.ts"
+import * as Hostname from "../live/HostnameProvisioner.ts"
+import * as Password from "../live/PasswordProvisioner.ts"
+import * as Ssh from "../live/SshProvisioner.ts"
+import * as User from "../live/UserProvisioner.ts"
+
+/** What a distribution decides: how accounts, passwords, SSH access and the hostname are made. */
+export type Distribution = (settings: Settings) => Layer.Layer<
+  UserProvisioner | PasswordProvisioner | SshProvisioner | HostnameProvisioner,
+  never,
+  Subprocess | CurrentSettings
+>
+
+/** The hostname backends by their names in the settings. */
+export const hostnameBackends = { hostnamectl: Hostname.layerHostnamectl, file: Hostname.layerFile }
+
+const userBackends = { useradd: User.layerUseradd, adduser: User.layerAdduser }
+const passwordBackends = { passwd: Password.layerPasswd }
+
+/** A distribution with systemd, shadow-utils and OpenSSH; the backends are those of the settings, in their order. */
+export const layer: Distribution = (settings) =>
+  Layer.mergeAll(
+    UserProvisioner.firstOf(settings.user_provisioners.backends.map((name) => userBackends[name])),
+    PasswordProvisioner.firstOf(settings.password_provisioners.backends.map((name) => passwordBackends[name])),
+    HostnameProvisioner.firstOf(settings.hostname_provisioners.backends.map((name) => hostnameBackends[name])),
+    Ssh.layer
+  )

@@ -1,0 +1,60 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type { Username } from "../../domain/Username.ts"
+import { PasswordError } from "../../errors/PasswordError.ts"
+import { PasswordProvisioner } from "../../services/PasswordProvisioner.ts"
+import { Paths } from "../../services/Paths.ts"
+import { Subprocess } from "../../services/Subprocess.ts"
+import { readTextIfPresent } from "./files.ts"
+
+/** {@link PasswordProvisioner} by shadow-utils: `passwd -l`, and `chpasswd` with the password on its standard input. */
+export const layerPasswd: Layer.Layer<PasswordProvisioner, never, Subprocess> = Layer.effect(
+  PasswordProvisioner,
+  Effect.gen(function*() {
+    const paths = yield* Paths
+    const subprocess = yield* Subprocess
+
+    /** shadow(5): a field that starts with `!` or `*` takes no password. */
+    const isLocked = (name: Username) =>
+      readTextIfPresent(paths.shadow).pipe(
+        Effect.map((text) => {
+          const field = text?.split("\n").find((line) => line.startsWith(`${name}:`))?.split(":")[1]
+          return field !== undefined && /^[!*]/.test(field)
+        }),
+        Effect.catch(() => Effect.succeed(false))
+      )
+
+    const lock = Effect.fnUntraced(function*(name: Username) {
+      if (yield* isLocked(name)) {
+        yield* Effect.logInfo("The account takes no password already", { username: name })
+        return
+      }
+      yield* subprocess.run({ command: "passwd", args: ["-l", name] }).pipe(
+        Effect.mapError((error) => new PasswordError({ user: name, operation: "lock", detail: error.message }))
+      )
+      yield* Effect.logInfo("Locked the account's password", { username: name })
+    }, Effect.withSpan("provision::password:lock_user"))
+
+    const set = Effect.fnUntraced(function*(name: Username, password: Redacted.Redacted<string>) {
+      const text = Redacted.value(password)
+      // chpasswd reads lines: another line would be another account's password.
+      if (text === "" || /[\0\r\n]/.test(text)) {
+        return yield* new PasswordError({
+          user: name,
+          operation: "set",
+          detail: "the password is empty or holds a line break: create the VM with another one"
+        })
+      }
+      yield* subprocess.run({ command: "chpasswd", args: [], stdin: Redacted.make(`${name}:${text}\n`) }).pipe(
+        Effect.mapError((error) => new PasswordError({ user: name, operation: "set", detail: error.message }))
+      )
+      yield* Effect.logInfo("Set the account's password", { username: name })
+    }, Effect.withSpan("provision::password:set_user_password"))
+
+    return PasswordProvisioner.of({
+      lock: (name) => lock(name).pipe(Effect.withSpan("provision::password:passwd")),
+      set: (name, password) => set(name, password).pipe(Effect.withSpan("provision::password:passwd"))
+    })
+  })
+)

@@ -1,0 +1,201 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs/promises"
+import * as NodePath from "node:path"
+import { type SshPublicKey, toLine } from "../../domain/SshPublicKey.ts"
+import type { UserAccount } from "../../domain/UserAccount.ts"
+import type { FileError } from "../../errors/FileError.ts"
+import { SshdConfigError, SshKeysError } from "../../errors/SshError.ts"
+import { CurrentSettings } from "../../services/CurrentSettings.ts"
+import { Paths } from "../../services/Paths.ts"
+import { SshProvisioner } from "../../services/SshProvisioner.ts"
+import { Subprocess } from "../../services/Subprocess.ts"
+import { attempt, exists, readTextIfPresent, syncDirectory, writeAtomic } from "./files.ts"
+import { writeUserFile } from "./homeFile.ts"
+import * as Sshd from "./sshd.ts"
+
+/**
+ * The drop-in's name: sshd takes the first value of a keyword and reads the directory in the order of names, so this one is before cloud-init's
+ * `50-cloud-init.conf`, azure-init's `50-azure-init.conf` and an image's `10-*.conf`.
+ */
+export const dropInName = "00-azure-init.conf"
+
+const blockStart = "# BEGIN azure-init: stands first, since sshd takes the first value"
+const blockEnd = "# END azure-init"
+
+/**
+ * {@link SshProvisioner} for OpenSSH.
+ *
+ * Keys go to the first place that sshd names for the user, or to the settings' `ssh.authorized_keys_path` when it is not to be asked or does not
+ * answer. The password setting goes to a drop-in; when sshd says that this has not the last word, or there is no such directory, also
+ * to the top of `sshd_config`. On a host without sshd there is nobody to ask: what can be written is written, and a warning tells of it.
+ */
+export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subprocess> = Layer.effect(
+  SshProvisioner,
+  Effect.gen(function*() {
+    const paths = yield* Paths
+    const settings = (yield* CurrentSettings).ssh
+    const subprocess = yield* Subprocess
+    const sshd = yield* Sshd.make
+
+    const relabel = Effect.fnUntraced(function*(touched: ReadonlyArray<string>) {
+      if (!(yield* exists(`${paths.selinux}/enforce`))) return
+      yield* subprocess.run({ command: "restorecon", args: touched, timeout: "10 seconds" }).pipe(
+        Effect.catch((error) =>
+          Effect.logWarning("The SELinux labels of the SSH keys are not set; sshd may be kept from reading them", {
+            error: error.message
+          })
+        )
+      )
+    })
+
+    const askForPath = Effect.fnUntraced(function*(account: UserAccount) {
+      yield* Effect.logInfo("Asking sshd where it looks for the keys", { user: account.name })
+      const answer = yield* sshd.configuration(account.name)
+      if (answer._tag !== "InForce") return undefined
+      const value = answer.values.get("authorizedkeysfile")
+      if (value === undefined) return undefined
+      return yield* firstPath(account, value)
+    }, Effect.withSpan("provision::ssh:get_authorized_keys_path_from_sshd"))
+
+    const installKeys = Effect.fnUntraced(function*(account: UserAccount, keys: ReadonlyArray<SshPublicKey>) {
+      const configured = NodePath.posix.resolve(account.home, settings.authorized_keys_path)
+      if (keys.length === 0) return configured
+      let path = configured
+      if (settings.query_sshd_config) {
+        const told = yield* askForPath(account)
+        if (told === undefined) {
+          yield* Effect.logWarning("sshd does not tell where it looks for the keys; they go to the configured place", {
+            path: configured
+          })
+        } else path = told
+      }
+      yield* Effect.logInfo("Installing the SSH keys", { path, keys: keys.length })
+      const content = keys.map((key) => `${toLine(key)}\n`).join("")
+      const { touched } = yield* writeUserFile(paths.root, account, path, content).pipe(
+        Effect.mapError((error) => new SshKeysError({ user: account.name, path: error.path, detail: error.detail }))
+      )
+      yield* relabel(touched)
+      return path
+    }, Effect.withSpan("provision::ssh:provision_ssh"))
+
+    const dropIn = `${paths.sshdDropInDirectory}/${dropInName}`
+
+    const writeDropIn = (line: string) => replace(dropIn, () => line)
+
+    const writeMain = (line: string) =>
+      attempt("find", paths.sshdConfig, () => Fs.realpath(paths.sshdConfig)).pipe(
+        Effect.flatMap((path) => replace(path, (old) => `${blockStart}\n${line}${blockEnd}\n${withoutBlock(old)}`))
+      )
+
+    const allowPasswords = Effect.fnUntraced(function*(allowed: boolean) {
+      const value = allowed ? "yes" : "no"
+      const line = `PasswordAuthentication ${value}\n`
+      const places: Array<{ readonly path: string; readonly write: typeof writeDropIn }> = []
+      if (yield* exists(paths.sshdDropInDirectory)) places.push({ path: dropIn, write: writeDropIn })
+      if (yield* exists(paths.sshdConfig)) places.push({ path: paths.sshdConfig, write: writeMain })
+      if (places.length === 0) {
+        if ((yield* sshd.configuration())._tag === "Unanswered") {
+          yield* Effect.logWarning("There is no sshd; its setting for passwords is not made", { allowed })
+          return
+        }
+        // openSUSE's configuration lies in /usr/etc and includes this directory, which may not be there yet.
+        yield* failing(paths.sshdDropInDirectory)(
+          attempt(
+            "create",
+            paths.sshdDropInDirectory,
+            () => Fs.mkdir(paths.sshdDropInDirectory, { recursive: true, mode: 0o755 })
+          )
+        )
+        places.push({ path: dropIn, write: writeDropIn })
+      }
+
+      let inForce: string | undefined
+      for (const { path, write } of places) {
+        const undo = yield* failing(path)(write(line))
+        yield* Effect.logInfo("Set whether sshd takes passwords", { path, allowed })
+        const answer = yield* sshd.configuration()
+        if (answer._tag === "Refused") {
+          yield* failing(path)(undo)
+          return yield* new SshdConfigError({
+            path,
+            detail: `sshd refuses it, the former state is back: ${answer.why}`
+          })
+        }
+        if (answer._tag === "Unanswered") {
+          yield* Effect.logWarning("No sshd has checked its setting for passwords", { path, why: answer.why })
+          return yield* sshd.reload
+        }
+        inForce = answer.values.get("passwordauthentication")
+        if (inForce !== value) continue
+        if (!allowed && takesPasswordsThroughPam(answer.values)) {
+          yield* Effect.logWarning(
+            "sshd still asks PAM by keyboard-interactive authentication, which may take passwords; set KbdInteractiveAuthentication no where that is not wanted"
+          )
+        }
+        return yield* sshd.reload
+      }
+      return yield* new SshdConfigError({
+        path: places.map((place) => place.path).join(", "),
+        detail: `PasswordAuthentication ${value} is written and ${
+          inForce ?? "nothing"
+        } is in force; look for what stands in front of it`
+      })
+    }, Effect.withSpan("provision::ssh:update_sshd_config"))
+
+    return SshProvisioner.of({ installKeys, allowPasswords })
+  })
+)
+
+/**
+ * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative to the home.
+ * `none` everywhere is an error: keys that sshd does not look for let nobody in.
+ */
+const firstPath = Effect.fnUntraced(function*(account: UserAccount, value: string) {
+  const pattern = value.split(/[ \t]+/).find((path) => path !== "" && path.toLowerCase() !== "none")
+  if (pattern === undefined) {
+    return yield* new SshKeysError({
+      user: account.name,
+      path: value,
+      detail: "sshd looks for keys in no file; set AuthorizedKeysFile in sshd_config"
+    })
+  }
+  const tokens: Readonly<Record<string, string>> = {
+    "%%": "%",
+    "%h": account.home,
+    "%u": account.name,
+    "%U": String(account.uid)
+  }
+  const path = NodePath.posix.resolve(account.home, pattern.replace(/%./g, (token) => tokens[token] ?? token))
+  yield* Effect.logInfo("sshd looks for the keys here", { authorizedkeysfile: value, path })
+  return path
+}, Effect.withSpan("provision::ssh:extract_authorized_keys_file_path"))
+
+const withoutBlock = (text: string): string => {
+  const start = text.indexOf(`${blockStart}\n`)
+  const end = text.indexOf(`${blockEnd}\n`, start)
+  return start < 0 || end < 0 ? text : text.slice(0, start) + text.slice(end + blockEnd.length + 1)
+}
+
+/** `ChallengeResponseAuthentication` is the keyword's name before OpenSSH 8.7. */
+const takesPasswordsThroughPam = (values: ReadonlyMap<string, string>): boolean =>
+  values.get("usepam") === "yes"
+  && (values.get("kbdinteractiveauthentication") ?? values.get("challengeresponseauthentication")) === "yes"
+
+/** Changes a file of sshd's configuration, mode 0600 and root's when it is new; gives back how to undo it. */
+const replace = Effect.fnUntraced(function*(path: string, change: (old: string) => string) {
+  const old = yield* readTextIfPresent(path)
+  const content = change(old ?? "")
+  if (content === old) return Effect.void
+  if (old === undefined) {
+    yield* writeAtomic(path, content, { mode: 0o600 })
+    return attempt("remove", path, () => Fs.rm(path)).pipe(Effect.andThen(syncDirectory(NodePath.dirname(path))))
+  }
+  const { gid, mode, uid } = yield* attempt("look at", path, () => Fs.stat(path))
+  const options = { mode: mode & 0o7777, owner: { uid, gid } }
+  yield* writeAtomic(path, content, options)
+  return writeAtomic(path, old, options)
+})
+
+const failing = (path: string) => <A>(work: Effect.Effect<A, FileError>): Effect.Effect<A, SshdConfigError> =>
+  Effect.mapError(work, (error) => new SshdConfigError({ path, detail: error.detail }))

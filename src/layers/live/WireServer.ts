@@ -1,0 +1,97 @@
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import { WireServerError } from "../../errors/WireServerError.ts"
+import { CurrentSettings } from "../../services/CurrentSettings.ts"
+import { WireServer } from "../../services/WireServer.ts"
+import { exchange, userAgent } from "./platformHttp.ts"
+
+/** One health report: the body that azure-init sends (`health.rs`), its keys in alphabetical order. */
+type Report =
+  | { readonly state: "Ready" }
+  | {
+    readonly details: {
+      readonly description: string
+      readonly subStatus: "Provisioning" | "ProvisioningFailed"
+    }
+    readonly state: "NotReady"
+  }
+
+/** Half a surrogate pair would be sent as an escape that strict parsers of JSON refuse, and the report with it. */
+const wellFormed = (text: string): string => new TextDecoder().decode(new TextEncoder().encode(text))
+
+/**
+ * {@link WireServer} over HTTP: any 2xx is acceptance; retried as `exchange` says, at `wireserver.retry_interval_secs`.
+ *
+ * The `HttpClient` must not follow redirects or use a proxy, and keeps `wireserver.connection_timeout_secs`: `Platform.httpClient`.
+ */
+export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.HttpClient> = Layer.effect(
+  WireServer,
+  Effect.gen(function*() {
+    const client = yield* HttpClient.HttpClient
+    const { wireserver } = yield* CurrentSettings
+    const endpoint = wireserver.health_endpoint
+    const host = URL.parse(endpoint)?.host
+
+    const send = (report: Report, options: { readonly retry: boolean }): Effect.Effect<void, WireServerError> =>
+      Effect.gen(function*() {
+        const { state } = report
+        // In the order of azure-init; the body adds its length.
+        const request = HttpClientRequest.post(endpoint, {
+          headers: {
+            "user-agent": userAgent,
+            "x-ms-guest-agent-name": userAgent,
+            "content-type": "application/json",
+            accept: "*/*",
+            ...(host === undefined ? {} : { host })
+          },
+          body: HttpBody.jsonUnsafe(report)
+        })
+        yield* Effect.logInfo(`Sending the health report to WireServer: ${state}`)
+        yield* Effect.logDebug("The health report as it is sent", { body: JSON.stringify(report) })
+        const { headers, status } = yield* exchange({
+          client,
+          request: Effect.succeed(request),
+          read: Effect.succeed,
+          retry: options.retry,
+          timeouts: {
+            request: wireserver.read_timeout_secs,
+            interval: wireserver.retry_interval_secs,
+            total: wireserver.total_retry_timeout_secs
+          }
+        }).pipe(
+          Effect.withSpan("http:post"),
+          Effect.mapError(({ attempts, detail, status }) =>
+            new WireServerError({ endpoint, state, detail, attempts, ...(status === undefined ? {} : { status }) })
+          )
+        )
+        yield* Effect.forEach(
+          Object.entries(headers),
+          ([header, value]) => Effect.logInfo("WireServer response header", { header, value })
+        )
+        yield* Effect.logInfo(`WireServer accepted the report ${state} with status ${status}`)
+      }).pipe(
+        Effect.tapError((error) => Effect.logError("WireServer has not accepted the report", { error: error.message })),
+        Effect.withSpan("health:_report")
+      )
+
+    return WireServer.of({
+      ready: Effect.logInfo("Reporting that provisioning is complete").pipe(
+        Effect.andThen(send({ state: "Ready" }, { retry: true })),
+        Effect.withSpan("health:report_ready")
+      ),
+      inProgress: (description) =>
+        send(
+          { details: { description: wellFormed(description), subStatus: "Provisioning" }, state: "NotReady" },
+          { retry: false }
+        ),
+      failed: (description) =>
+        send(
+          { details: { description: wellFormed(description), subStatus: "ProvisioningFailed" }, state: "NotReady" },
+          { retry: true }
+        )
+    })
+  })
+)

@@ -1,0 +1,151 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs/promises"
+import * as NodePath from "node:path"
+import type { FileError } from "../../errors/FileError.ts"
+import type { SubprocessError } from "../../errors/SubprocessError.ts"
+import { Paths } from "../../services/Paths.ts"
+import { Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
+import { attempt, exists, readTextIfPresent } from "./files.ts"
+
+/** What sshd makes of its configuration: the value in force of each keyword (in lower case), that it refuses it, or that it could not be asked. */
+export type Configuration =
+  | { readonly _tag: "InForce"; readonly values: ReadonlyMap<string, string> }
+  | { readonly _tag: "Refused"; readonly why: string }
+  | { readonly _tag: "Unanswered"; readonly why: string }
+
+/** Every exit status of sshd is an answer; 255 is that of its fatal errors. */
+const anyStatus = [0, 1, 2, 255]
+
+/** Parses what `sshd -G` and `sshd -T` print: keyword, space, value. The first line of a keyword counts. */
+export const parse = (printed: string): ReadonlyMap<string, string> => {
+  const values = new Map<string, string>()
+  for (const line of printed.split("\n")) {
+    const [, keyword = "", value = ""] = /^(\S+)[ \t]+(.*)$/.exec(line.trim()) ?? []
+    if (keyword !== "" && !values.has(keyword.toLowerCase())) values.set(keyword.toLowerCase(), value)
+  }
+  return values
+}
+
+/**
+ * Talking with sshd. Built with the layer that uses it.
+ *
+ * `configuration` has sshd check its configuration and print what is in force, for one user (`Match` blocks count) or in general. It
+ * asks `sshd -G`, which needs no host keys (OpenSSH 9.3), then `sshd -T`; that one wants a host key and its run-time directory, which are not
+ * there before the first boot's end, so it is given a key for the moment and the directory.
+ *
+ * `reload` has a running sshd read its configuration again; it never starts one, and it does not wait: a job of systemd that is
+ * ordered behind us would never end.
+ */
+export const make = Effect.gen(function*() {
+  const paths = yield* Paths
+  const subprocess = yield* Subprocess
+  const file = paths.root === "" ? [] : ["-f", paths.sshdConfig]
+
+  const sshd = (args: ReadonlyArray<string>) =>
+    subprocess.run({ command: "sshd", args, allow: anyStatus, timeout: "10 seconds" })
+
+  /** `sshd -T`, once more for each of the two things that it can lack. */
+  const test = (
+    args: ReadonlyArray<string>,
+    again = 2
+  ): Effect.Effect<SubprocessResult, SubprocessError | FileError, Scope.Scope> =>
+    Effect.gen(function*() {
+      const result = yield* sshd(["-T", ...args])
+      if (result.exitCode === 0 || again === 0) return result
+      const directory = /Missing privilege separation directory: (\/\S+)/.exec(result.stderr)?.[1]
+      if (directory !== undefined) {
+        yield* makeDirectory(`${paths.root}${directory}`)
+        return yield* test(args, again - 1)
+      }
+      if (!result.stderr.includes("no hostkeys available")) return result
+      const key = NodePath.join(yield* temporaryDirectory(NodePath.dirname(paths.lockFile)), "key")
+      yield* subprocess.run({ command: "ssh-keygen", args: ["-q", "-t", "ed25519", "-N", "", "-f", key] })
+      return yield* test(["-h", key, ...args], again - 1)
+    })
+
+  const ask = Effect.fnUntraced(function*(user: string | undefined) {
+    const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
+    const printed = yield* sshd(["-G", ...args])
+    return printed.exitCode !== 0 && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
+      ? yield* Effect.scoped(test(args))
+      : printed
+  })
+
+  const configuration = (user?: string): Effect.Effect<Configuration> =>
+    ask(user).pipe(
+      Effect.map((result): Configuration =>
+        result.exitCode === 0
+          ? { _tag: "InForce", values: parse(result.stdout) }
+          : { _tag: "Refused", why: result.stderr.trim().slice(-1000) || `exit status ${result.exitCode}` }
+      ),
+      Effect.catch((error) => Effect.succeed<Configuration>({ _tag: "Unanswered", why: error.message })),
+      Effect.tap((answer) =>
+        answer._tag === "InForce"
+          ? Effect.void
+          : Effect.logError("sshd does not tell its configuration", { why: answer.why })
+      ),
+      Effect.withSpan("provision::ssh:run_sshd_command")
+    )
+
+  const reloadUnit = Effect.gen(function*() {
+    const units = ["ssh.service", "sshd.service"]
+    const states = yield* subprocess.run({
+      command: "systemctl",
+      args: ["is-active", ...units],
+      allow: [0, 1, 2, 3, 4],
+      timeout: "5 seconds"
+    })
+    const unit = units[states.stdout.trim().split("\n").indexOf("active")]
+    if (unit === undefined) return
+    yield* subprocess.run({
+      command: "systemctl",
+      args: ["--no-block", "try-reload-or-restart", unit],
+      timeout: "5 seconds"
+    })
+    yield* Effect.logInfo("Reloaded sshd", { unit })
+  })
+
+  const signal = Effect.gen(function*() {
+    const pid = (yield* readTextIfPresent(`${paths.root}/run/sshd.pid`))?.trim() ?? ""
+    if (!/^[1-9][0-9]*$/.test(pid)) return
+    // The file may be older than this boot, its number somebody else's by now.
+    const comm = yield* readTextIfPresent(`${paths.root}/proc/${pid}/comm`)
+    if (comm?.trim() !== "sshd") return
+    yield* subprocess.run({ command: "kill", args: ["-HUP", pid] })
+    yield* Effect.logInfo("Reloaded sshd", { pid })
+  })
+
+  const reload: Effect.Effect<void> = exists(`${paths.root}/run/systemd/system`).pipe(
+    Effect.flatMap((systemd) => systemd ? reloadUnit : signal),
+    Effect.catch((error: FileError | SubprocessError) =>
+      Effect.logWarning("A running sshd is not reloaded; its setting for passwords applies after its next start", {
+        error: error.message
+      })
+    )
+  )
+
+  return { configuration, reload }
+})
+
+/**
+ * A connection from outside for `-C`: sshd fails when a `Match` block asks for what is not given. The addresses are those set aside
+ * for documentation (RFC 5737), which no `Match Address` means.
+ */
+const connection = (user: string): string => `user=${user},host=192.0.2.1,addr=192.0.2.1,laddr=192.0.2.2,lport=22`
+
+/** 0755 and root's, as sshd wants it and systemd's `RuntimeDirectory=` makes it. */
+const makeDirectory = (path: string): Effect.Effect<void, FileError> =>
+  attempt("create", path, async () => {
+    await Fs.mkdir(path, { recursive: true })
+    await Fs.chmod(path, 0o755)
+  })
+
+const temporaryDirectory = (parent: string) =>
+  Effect.acquireRelease(
+    attempt("create", parent, async () => {
+      await Fs.mkdir(parent, { recursive: true })
+      return await Fs.mkdtemp(NodePath.join(parent, "sshd-"))
+    }),
+    (path) => Effect.ignore(attempt("remove", path, () => Fs.rm(path, { recursive: true, force: true })))
+  )

@@ -1,0 +1,122 @@
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { GroupName } from "../domain/Username.ts"
+import { version } from "../domain/Version.ts"
+import { UsageError } from "../errors/UsageError.ts"
+
+/** What the command line asks for. `config` is the value of `--config` or `AZURE_INIT_CONFIG`. */
+export type Invocation =
+  | {
+    readonly _tag: "Provision"
+    readonly config: Option.Option<string>
+    readonly groups: ReadonlyArray<GroupName>
+  }
+  | { readonly _tag: "Clean"; readonly config: Option.Option<string>; readonly logs: boolean }
+  /** Help or the version has been printed. */
+  | { readonly _tag: "Nothing" }
+
+const fromEnvironment = (name: string) => Config.option(Config.NonEmptyString(name))
+
+const decodeGroups = Schema.decodeEffect(Schema.Array(GroupName))
+
+/** `a,b` and repeated flags accumulate; empty names are dropped, as azure-init's default is one empty name. */
+const groupsOf = Effect.fnUntraced(function*(flags: ReadonlyArray<string>) {
+  const given = flags.length > 0
+    ? flags
+    : Option.toArray(yield* fromEnvironment("AZURE_INIT_USER_GROUPS"))
+  const names = given.flatMap((list) => list.split(",")).map((name) => name.trim()).filter((name) => name !== "")
+  return yield* decodeGroups(names).pipe(
+    Effect.catch(() => {
+      const detail =
+        `--groups: found ${JSON.stringify(names.join(","))}, expected names of 1 to 32 letters, digits, '_', '.' or '-'`
+        + ", separated by commas: azure-init --groups adm,video"
+      return Effect.andThen(Console.error(detail), Effect.fail(new UsageError({ detail })))
+    })
+  )
+})
+
+/**
+ * Understands azure-init's command line (`main.rs`): flags, environment names and subcommands.
+ *
+ * `argv` is without the program's name. Prints help, the version, and what is wrong with the usage by itself.
+ */
+export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
+  const asked: { invocation: Invocation } = { invocation: { _tag: "Nothing" } }
+
+  const root = Command.make("azure-init", {
+    groups: Flag.String("groups").pipe(
+      Flag.withAlias("g"),
+      Flag.withMetavar("GROUPS"),
+      Flag.withDescription(
+        "Groups of the administrator, separated by commas; may be repeated [env: AZURE_INIT_USER_GROUPS]"
+      ),
+      Flag.atLeast(0)
+    )
+  }).pipe(
+    Command.withSharedFlags({
+      config: Flag.String("config").pipe(
+        Flag.withMetavar("CONFIG"),
+        Flag.withDescription(
+          "A settings file, or a directory of *.toml files, over the standard ones [env: AZURE_INIT_CONFIG]"
+        ),
+        Flag.optional
+      ),
+      version: Flag.Boolean("version").pipe(
+        Flag.withAlias("V"),
+        Flag.withDescription("Print the version and stop"),
+        Flag.withDefault(false)
+      )
+    }),
+    Command.withHandler(Effect.fnUntraced(function*(flags) {
+      asked.invocation = flags.version
+        ? yield* printVersion
+        : { _tag: "Provision", config: yield* configOf(flags.config), groups: yield* groupsOf(flags.groups) }
+    })),
+    Command.withDescription("Provisions this virtual machine on Azure: once, at first boot, as root")
+  )
+
+  const clean = Command.make(
+    "clean",
+    {
+      logs: Flag.Boolean("logs").pipe(Flag.withDescription("Remove the log file as well"), Flag.withDefault(false))
+    },
+    Effect.fnUntraced(function*({ logs }) {
+      const top = yield* root
+      asked.invocation = top.version
+        ? yield* printVersion
+        : { _tag: "Clean", config: yield* configOf(top.config), logs }
+    })
+  ).pipe(Command.withDescription("Remove the markers, so that the next boot provisions again; never talks to Azure"))
+
+  yield* Command.runWith(root.pipe(Command.withSubcommands([clean])), { version })(
+    argv[0] === "help" ? [...argv.slice(1), "--help"] : argv
+  ).pipe(
+    Effect.catchFilter(
+      (error) => CliError.isCliError(error) ? Result.succeed(error) : Result.fail(error),
+      (error) =>
+        error._tag === "ShowHelp" && error.errors.length === 0
+          ? Effect.void
+          : Effect.fail(
+            new UsageError({
+              detail: error._tag === "ShowHelp" ? error.errors.map((each) => each.message).join("; ") : error.message
+            })
+          )
+    ),
+    Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help] })
+  )
+  return asked.invocation
+})
+
+const printVersion = Effect.as(Console.log(`azure-init ${version}`), { _tag: "Nothing" as const })
+
+const configOf = (flag: Option.Option<string>) =>
+  Option.isSome(flag) ? Effect.succeed(flag) : fromEnvironment("AZURE_INIT_CONFIG")

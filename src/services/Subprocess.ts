@@ -1,0 +1,35 @@
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { SubprocessError } from "../errors/SubprocessError.ts"
+
+/** One external command. No shell is involved. */
+export interface SubprocessRequest {
+  /** A name that is looked up in the standard system directories, or an absolute path. */
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  /** Written to standard input, which is then closed; `/dev/null` when absent. The only place for a secret. */
+  readonly stdin?: Redacted.Redacted<string>
+  /** After this the command and its children are killed; 30 s when absent. */
+  readonly timeout?: Duration.Input
+  /** Exit statuses that are an answer and not a failure; only 0 when absent. */
+  readonly allow?: ReadonlyArray<number>
+}
+
+/** What a command printed, each at most 1 MiB, and its exit status. */
+export interface SubprocessResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * Runs one external command with a deadline.
+ *
+ * The environment holds `PATH` (the standard system directories) and `LC_ALL=C`, nothing else. Arguments and output stand in
+ * errors and logs, standard input never does. Interruption kills the command.
+ */
+export class Subprocess extends Context.Service<Subprocess, {
+  readonly run: (request: SubprocessRequest) => Effect.Effect<SubprocessResult, SubprocessError>
+}>()("azure-init/services/Subprocess") {}

@@ -1,0 +1,130 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
+import { existsSync, readFileSync } from "node:fs"
+import * as Live from "../../src/layers/live/Subprocess.ts"
+import * as Platform from "../../src/layers/Platform.ts"
+import * as Test from "../../src/layers/test/Subprocess.ts"
+import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
+import { temporaryRoot } from "../support/host.ts"
+
+const live = Live.layer.pipe(Layer.provide(Platform.processes))
+
+/** A fake that answers these commands as Debian's own do. */
+const fake = () =>
+  Test.make(({ args, command, stdin }) => {
+    switch (`${command} ${args.join(" ")}`) {
+      case "true ":
+        return {}
+      case "false ":
+        return { exitCode: 1 }
+      case "sh -c echo out; echo err >&2; exit 3":
+        return { exitCode: 3, stdout: "out\n", stderr: "err\n" }
+      case "cat ":
+        return { stdout: stdin === undefined ? "" : Redacted.value(stdin) }
+      default:
+        return "not found"
+    }
+  }).layer
+
+const run = (request: SubprocessRequest) => Subprocess.use((subprocess) => subprocess.run(request))
+
+for (const [name, layer] of [["live", () => live], ["test", fake]] as const) {
+  describe(`Subprocess: ${name}`, () => {
+    it.effect("runs a command", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* run({ command: "true", args: [] }), { exitCode: 0, stdout: "", stderr: "" })
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("fails with the status and the standard error of a command that fails", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(run({ command: "sh", args: ["-c", "echo out; echo err >&2; exit 3"] }))
+        assert.strictEqual(error.status, "exit status: 3")
+        assert.strictEqual(error.exitCode, 3)
+        assert.strictEqual(error.stderr.trim(), "err")
+        assert.deepStrictEqual(error.supporting, [
+          ["command", "\"sh\" \"-c\" \"echo out; echo err >&2; exit 3\""],
+          ["exit_status", "exit status: 3"]
+        ])
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("takes an exit status that is allowed for an answer", () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* run({ command: "false", args: [], allow: [0, 1] })).exitCode, 1)
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("gives standard input, and an empty one when there is none", () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* run({ command: "cat", args: [], stdin: Redacted.make("secret") })).stdout, "secret")
+        assert.strictEqual((yield* run({ command: "cat", args: [] })).stdout, "")
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("says when a command is missing", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(run({ command: "no-such-command", args: ["x"] }))
+        assert.strictEqual(error.status, "not found")
+        assert.strictEqual(error.message, "executing \"no-such-command\" \"x\" failed: not found")
+      }).pipe(Effect.provide(layer())))
+  })
+}
+
+describe("Subprocess: live", () => {
+  it.effect("passes a fixed environment and no other", () =>
+    Effect.gen(function*() {
+      const { stdout } = yield* run({ command: "env", args: [] })
+      assert.deepStrictEqual(stdout.trim().split("\n").sort(), [
+        "LC_ALL=C",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+      ])
+    }).pipe(Effect.provide(live)))
+
+  it.effect("names the signal that ended a command", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(run({ command: "sh", args: ["-c", "kill -KILL $$"] }))
+      assert.strictEqual(error.status, "signal: SIGKILL")
+    }).pipe(Effect.provide(live)))
+
+  it.effect("keeps a secret out of the error", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(
+        run({ command: "sh", args: ["-c", "cat >/dev/null; exit 1"], stdin: Redacted.make("hunter2-secret") })
+      )
+      assert.notInclude(JSON.stringify(error) + error.message, "hunter2")
+    }).pipe(Effect.provide(live)))
+
+  it.effect("bounds what it keeps of the output", () =>
+    Effect.gen(function*() {
+      const { stdout } = yield* run({ command: "head", args: ["-c", "3000000", "/dev/zero"] })
+      assert.strictEqual(stdout.length, 1024 * 1024)
+    }).pipe(Effect.provide(live)))
+
+  it.effect("kills a command that does not end in time, its children too", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      const script = `trap '' TERM; sleep 1000 & echo $! >${root}/pid.new; mv ${root}/pid.new ${root}/pid; wait`
+      const running = yield* Effect.forkChild(
+        Effect.flip(run({ command: "sh", args: ["-c", script], timeout: "5 seconds" }))
+      )
+      yield* turnsUntil(() => existsSync(`${root}/pid`))
+      yield* turnsUntil(() => running.pollUnsafe() !== undefined, TestClock.adjust("1 second"))
+      assert.strictEqual((yield* Fiber.join(running)).status, "timed out after 5 s")
+      const pid = readFileSync(`${root}/pid`, "utf8").trim()
+      yield* turnsUntil(() =>
+        !existsSync(`/proc/${pid}`) || /^\d+ \(sleep\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+      )
+    }).pipe(Effect.provide(live)))
+})
+
+/** Lets real events happen until the condition holds; the test's own time limit ends it otherwise. */
+const turnsUntil = (condition: () => boolean, between: Effect.Effect<void> = Effect.void): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    condition()
+      ? Effect.void
+      : between.pipe(
+        Effect.andThen(Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))),
+        Effect.andThen(turnsUntil(condition, between))
+      )
+  )
