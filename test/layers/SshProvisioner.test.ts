@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { spawnSync } from "node:child_process"
 import {
   chmodSync,
-  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -25,8 +23,6 @@ import { Username } from "../../src/domain/Username.ts"
 import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
 import * as Sshd from "../../src/layers/live/sshd.ts"
 import * as Live from "../../src/layers/live/SshProvisioner.ts"
-import * as LiveSubprocess from "../../src/layers/live/Subprocess.ts"
-import * as Platform from "../../src/layers/Platform.ts"
 import * as Test from "../../src/layers/test/SshProvisioner.ts"
 import * as TestSubprocess from "../../src/layers/test/Subprocess.ts"
 import { SshProvisioner } from "../../src/services/SshProvisioner.ts"
@@ -371,23 +367,6 @@ describe("SshProvisioner: the key file", () => {
       assert.isFalse(existsSync(at("home/nobody")))
     }))
 
-  it.effect.skipIf(process.getuid?.() !== 0)(
-    "belongs to the user, with its directory, and a home of another's is refused",
-    () =>
-      Effect.gen(function*() {
-        const user = { ...account, uid: 12345, gid: 12346 }
-        const { at, install } = yield* host()
-        mkdirSync(at("home/azureuser/.ssh"))
-        yield* install([key], user)
-        for (const path of ["home/azureuser/.ssh", "home/azureuser/.ssh/authorized_keys"]) {
-          assert.deepStrictEqual([statSync(at(path)).uid, statSync(at(path)).gid], [12345, 12346])
-        }
-        assert.strictEqual(statSync(at("home/azureuser")).uid, 0)
-        chownSync(at("home/azureuser"), 54321, 54321)
-        assert.include((yield* Effect.flip(install([key], user))).message, "belongs to uid 54321")
-      })
-  )
-
   it.effect("is not made without keys, and nothing is asked", () =>
     Effect.gen(function*() {
       const { at, commands, install } = yield* host()
@@ -588,65 +567,5 @@ describe("SshProvisioner: an sshd before 9.3, which knows no -G", () => {
         `sshd -T -h ${root}/run/azure-init/sshd-X/key -f ${root}/etc/ssh/sshd_config`,
         `sshd -T -h ${root}/run/azure-init/sshd-X/key -f ${root}/etc/ssh/sshd_config`
       ])
-    }))
-})
-
-/**
- * The sshd of this machine: with a configuration of the test's, no host keys and no daemon. One before 9.3 wants `/run/sshd` of the
- * machine, which a test doesn't make.
- */
-const sshdAnswers = spawnSync("/usr/sbin/sshd", ["-G", "-f", "/dev/null"]).status === 0
-  || existsSync("/usr/sbin/sshd") && existsSync("/run/sshd")
-
-describe.skipIf(!sshdAnswers)("SshProvisioner: the real sshd", () => {
-  const real = (files: (root: string) => Readonly<Record<string, string>>) =>
-    Effect.gen(function*() {
-      const root = yield* temporaryRoot
-      mkdirSync(join(root, "home/root"), { recursive: true })
-      for (const [path, content] of Object.entries(files(root))) {
-        mkdirSync(dirname(join(root, path)), { recursive: true })
-        writeFileSync(join(root, path), content)
-      }
-      const layer = Live.layer.pipe(
-        Layer.provide([LiveSubprocess.layer.pipe(Layer.provide(Platform.processes)), pathsBelow(root), settingsWith()])
-      )
-      return { root, layer }
-    })
-
-  it.effect("names the place of the user's Match block, and takes our drop-in before another", () =>
-    Effect.gen(function*() {
-      const { layer, root } = yield* real((below) => ({
-        [main]:
-          `HostKey ${below}/none\nInclude ${below}/etc/ssh/sshd_config.d/*.conf\nMatch User root\n  AuthorizedKeysFile .keys/%u\n`,
-        "etc/ssh/sshd_config.d/10-image.conf": "PasswordAuthentication yes\n"
-      }))
-      yield* SshProvisioner.use((ssh) =>
-        Effect.gen(function*() {
-          const user = { ...account, name: Username.make("root"), home: "/home/root" }
-          assert.strictEqual(yield* ssh.installKeys(user, [key]), "/home/root/.keys/root")
-          yield* ssh.allowPasswords(false)
-        })
-      ).pipe(Effect.provide(layer))
-      assert.strictEqual(readFileSync(join(root, dropIn), "utf8"), "PasswordAuthentication no\n")
-      assert.isFalse(readFileSync(join(root, main), "utf8").includes("BEGIN"))
-    }))
-
-  it.effect("gets the block in sshd_config, above a Match block, when it does not read the drop-in", () =>
-    Effect.gen(function*() {
-      const { layer, root } = yield* real((below) => ({
-        [main]: `HostKey ${below}/none\nPasswordAuthentication yes\nMatch User root\n  X11Forwarding no\n`,
-        "etc/ssh/sshd_config.d/README": ""
-      }))
-      yield* SshProvisioner.use((ssh) => ssh.allowPasswords(false)).pipe(Effect.provide(layer))
-      assert.match(readFileSync(join(root, main), "utf8"), /^# BEGIN azure-init[^\n]*\nPasswordAuthentication no\n/)
-    }))
-
-  it.effect("refuses a configuration with a mistake, in its own words", () =>
-    Effect.gen(function*() {
-      const { layer } = yield* real((below) => ({ [main]: `HostKey ${below}/none\nNoSuchOption yes\n` }))
-      const error = yield* SshProvisioner.use((ssh) => Effect.flip(ssh.allowPasswords(false))).pipe(
-        Effect.provide(layer)
-      )
-      assert.include(error.message, "NoSuchOption")
     }))
 })

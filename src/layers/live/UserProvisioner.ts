@@ -71,7 +71,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       return Option.flatMap(line, (text) =>
         Option.map(
           Schema.decodeUnknownOption(PasswdLine)(text.split(":")),
-          ([, , uid, gid, , home]): UserAccount => ({ name, uid, gid, home: `${paths.root}${home}` })
+          ([, , uid, gid, , home]): UserAccount => ({ name, uid, gid, home })
         ))
     }, Effect.withSpan("provision::user:user_exists"))
 
@@ -102,11 +102,12 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
 
     /** An account whose creation was cut short may lack its home. */
     const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
-      if (yield* exists(account.home)) return
-      yield* Effect.logWarning("The home directory is missing, making it", { home: account.home })
-      yield* attempt("create", account.home, async () => {
+      const home = `${paths.root}${account.home}`
+      if (yield* exists(home)) return
+      yield* Effect.logWarning("The home directory is missing, making it", { home })
+      yield* attempt("create", home, async () => {
         const skeleton = `${paths.root}/etc/skel`
-        const unfinished = NodePath.join(NodePath.dirname(account.home), `.${account.name}.azure-init`)
+        const unfinished = NodePath.join(NodePath.dirname(home), `.${account.name}.azure-init`)
         await Fs.rm(unfinished, { recursive: true, force: true })
         await Fs.mkdir(unfinished, { recursive: true, mode: 0o700 })
         await Fs.cp(skeleton, unfinished, { recursive: true, verbatimSymlinks: true }).catch(() => undefined)
@@ -115,7 +116,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
         }
         await Fs.chmod(unfinished, 0o700)
         await Fs.chown(unfinished, account.uid, account.gid)
-        await Fs.rename(unfinished, account.home)
+        await Fs.rename(unfinished, home)
       })
     })
 
