@@ -4,7 +4,8 @@
  * `LiveX` are the backends on Linux of concerns that have several, `FakeX.make(script)` the scriptable test layers.
  */
 export { clean } from "./programs/clean.ts"
-export { type Invocation, parse } from "./programs/commandLine.ts"
+export { parse } from "./programs/commandLine.ts"
+export { boot, type Invocation } from "./programs/invocation.ts"
 export { provision } from "./programs/provision.ts"
 
 export { AgentLog } from "./services/AgentLog.ts"

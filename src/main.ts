@@ -4,12 +4,15 @@ import * as Stdio from "effect/Stdio"
 import * as Main from "./layers/Main.ts"
 import * as Platform from "./layers/Platform.ts"
 import { clean } from "./programs/clean.ts"
-import { parse } from "./programs/commandLine.ts"
+import { boot } from "./programs/invocation.ts"
 import { provision } from "./programs/provision.ts"
 
 const agent = Effect.gen(function*() {
   const stdio = yield* Stdio.Stdio
-  const invocation = yield* parse(yield* stdio.args)
+  const argv = yield* stdio.args
+  const invocation = argv.length === 0
+    ? yield* boot
+    : yield* Effect.flatMap(Effect.promise(() => import("./programs/commandLine.ts")), ({ parse }) => parse(argv))
   switch (invocation._tag) {
     case "Provision":
       return yield* provision(invocation.groups).pipe(Effect.provide(Main.layer(invocation.config)))

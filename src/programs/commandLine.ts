@@ -3,46 +3,12 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import { GroupName } from "../domain/Username.ts"
 import { version } from "../domain/Version.ts"
 import { UsageError } from "../errors/UsageError.ts"
-
-/** What the command line asks for. `config` is the value of `--config` or `AZURE_INIT_CONFIG`. */
-export type Invocation =
-  | {
-    readonly _tag: "Provision"
-    readonly config: Option.Option<string>
-    readonly groups: ReadonlyArray<GroupName>
-  }
-  | { readonly _tag: "Clean"; readonly config: Option.Option<string>; readonly logs: boolean }
-  /** Help or the version has been printed. */
-  | { readonly _tag: "Nothing" }
-
-const fromEnvironment = (name: string) => Config.option(Config.NonEmptyString(name))
-
-const decodeGroups = Schema.decodeEffect(Schema.Array(GroupName))
-
-/** `a,b` and repeated flags accumulate; empty names are dropped, as azure-init's default is one empty name. */
-const groupsOf = Effect.fnUntraced(function*(flags: ReadonlyArray<string>) {
-  const given = flags.length > 0
-    ? flags
-    : Option.toArray(yield* fromEnvironment("AZURE_INIT_USER_GROUPS"))
-  const names = given.flatMap((list) => list.split(",")).map((name) => name.trim()).filter((name) => name !== "")
-  return yield* decodeGroups(names).pipe(
-    Effect.catch(() => {
-      const detail =
-        `--groups: found ${JSON.stringify(names.join(","))}, expected names of 1 to 32 letters, digits, '_', '.' or '-'`
-        + ", separated by commas: azure-init --groups adm,video"
-      return Effect.andThen(Console.error(detail), Effect.fail(new UsageError({ detail })))
-    })
-  )
-})
+import { configOf, groupsOf, type Invocation } from "./invocation.ts"
 
 /**
  * Understands azure-init's command line (`main.rs`): flags, environment names and subcommands.
@@ -117,6 +83,3 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
 })
 
 const printVersion = Effect.as(Console.log(`azure-init ${version}`), { _tag: "Nothing" as const })
-
-const configOf = (flag: Option.Option<string>) =>
-  Option.isSome(flag) ? Effect.succeed(flag) : fromEnvironment("AZURE_INIT_CONFIG")

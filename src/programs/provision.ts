@@ -4,8 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
 import type { Reportable } from "../domain/Reportable.ts"
+import { renderSettings } from "../domain/Settings.ts"
 import type { UserAccount } from "../domain/UserAccount.ts"
 import type { GroupName } from "../domain/Username.ts"
+import { version } from "../domain/Version.ts"
 import { unknownVmId, type VmId } from "../domain/VmId.ts"
 import { ProvisioningFailed } from "../errors/ProvisioningFailed.ts"
 import { formatProblem, SettingsError, type SettingsProblem } from "../errors/SettingsError.ts"
@@ -116,6 +118,9 @@ const applyPlan = Effect.fn("provision:provision")(function*(planned: {
 /** From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure wants it. */
 const configure = Effect.fn("azure_init:provision")(function*(vmId: VmId, groups: ReadonlyArray<GroupName>) {
   const state = yield* ProvisioningState
+  const identity = yield* VmIdentity
+  const { kernel, os } = yield* identity.software
+  yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)
   const environment = yield* getEnvironment
   const planned = yield* makePlan(environment, groups)
   const failures = [...planned.failures, ...yield* applyPlan(planned)]
@@ -188,6 +193,10 @@ const identify = Effect.gen(function*() {
 export const provision = Effect.fnUntraced(function*(groups: ReadonlyArray<GroupName>) {
   const loaded = yield* SettingsLoaded
   const state = yield* ProvisioningState
+  yield* Effect.logInfo("The settings in force", {
+    files: loaded.files.join(" "),
+    settings: renderSettings(loaded.settings)
+  })
   const vmId = yield* identify
   yield* Effect.forEach(
     loaded.warnings,

@@ -79,4 +79,21 @@ describe("VmIdentity: live", () => {
       assert.strictEqual(yield* platform({ "sys/class/dmi/id/chassis_asset_tag": "No Asset Tag\n" }), "other")
       assert.strictEqual(yield* platform({}), "unknown")
     }))
+
+  it.effect("names the kernel and the version of the distribution, as far as they are told", () =>
+    Effect.gen(function*() {
+      const software = (files: Readonly<Record<string, string>>) =>
+        Effect.flatMap(
+          liveWith(files),
+          (layer) => VmIdentity.use((identity) => identity.software).pipe(Effect.provide(layer))
+        )
+      assert.deepStrictEqual(
+        yield* software({
+          "proc/sys/kernel/osrelease": "6.1.0-50-cloud-amd64\n",
+          "etc/os-release": "ID=debian\nVERSION_ID=\"13\"\n"
+        }),
+        { kernel: "6.1.0-50-cloud-amd64", os: "13" }
+      )
+      assert.deepStrictEqual(yield* software({}), { kernel: "unknown", os: "unknown" })
+    }))
 })

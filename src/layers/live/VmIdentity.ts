@@ -42,6 +42,15 @@ export const layer: Layer.Layer<VmIdentity> = Layer.effect(
       Effect.catch(() => Effect.succeed("unknown" as const))
     )
 
-    return VmIdentity.of({ vmId, platform })
+    const textOf = (path: string) => Effect.catch(readText(path), () => Effect.succeed(""))
+    const software = Effect.map(
+      Effect.all([textOf(paths.kernelRelease), textOf(paths.osRelease)]),
+      ([kernel, os]) => ({
+        kernel: kernel.trim() || "unknown",
+        os: /^VERSION_ID=["']?([^"'\n]*)/m.exec(os)?.[1] || "unknown"
+      })
+    )
+
+    return VmIdentity.of({ vmId, platform, software })
   })
 )

@@ -64,12 +64,18 @@ export const make = Effect.gen(function*() {
       return yield* test(["-h", key, ...args], again - 1)
     })
 
+  /** Whether `-G` is worth trying: an sshd from before 9.3 is asked once. */
+  const known = { dumpsWithoutKeys: true }
+
   const ask = Effect.fnUntraced(function*(user: string | undefined) {
     const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
-    const printed = yield* sshd(["-G", ...args])
-    return printed.exitCode !== 0 && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
-      ? yield* Effect.scoped(test(args))
-      : printed
+    if (known.dumpsWithoutKeys) {
+      const printed = yield* sshd(["-G", ...args])
+      known.dumpsWithoutKeys = printed.exitCode === 0
+        || !/option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
+      if (known.dumpsWithoutKeys) return printed
+    }
+    return yield* Effect.scoped(test(args))
   })
 
   const configuration = (user?: string): Effect.Effect<Configuration> =>

@@ -13,7 +13,8 @@ export const make = (
     VmIdentity,
     VmIdentity.of({
       vmId: typeof vmId === "string" ? Effect.succeed(vmId) : Effect.fail(vmId),
-      platform: Effect.succeed(platform)
+      platform: Effect.succeed(platform),
+      software: Effect.succeed({ kernel: "6.1.0-test", os: "12" })
     })
   )
 })
