@@ -19,7 +19,7 @@ export const buildAll = <I, S, E, R>(
  *
  * Every failure is kept: `onFailure` gets all of them, in order, and none when the list is empty.
  */
-export const firstSuccess = <S, A, E, E2>(
+export const firstSuccess = <S, A, E extends { readonly message: string }, E2>(
   backends: ReadonlyArray<S>,
   call: (backend: S) => Effect.Effect<A, E>,
   onFailure: (failures: ReadonlyArray<E>) => E2
@@ -30,6 +30,9 @@ export const firstSuccess = <S, A, E, E2>(
       const outcome = yield* Effect.result(call(backend))
       if (outcome._tag === "Success") return outcome.success
       failures.push(outcome.failure)
+      if (failures.length < backends.length) {
+        yield* Effect.logWarning("A backend failed, trying the next one", { error: outcome.failure.message })
+      }
     }
     return yield* Effect.fail(onFailure(failures))
   })

@@ -75,14 +75,30 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
         Effect.andThen(exists(device))
       )
 
+    const unmount = (device: string, directory: string) =>
+      subprocess.run({ command: "umount", args: [directory] }).pipe(
+        Effect.catch(() => subprocess.run({ command: "umount", args: ["-l", directory] })),
+        Effect.andThen(attempt("remove", directory, () => Fs.rmdir(directory))),
+        Effect.catch((error) =>
+          Effect.logError("The provisioning media is still mounted", { device, directory, error: error.message })
+        ),
+        Effect.withSpan("media:unmount")
+      )
+
     const discs = Effect.gen(function*() {
       const mounts = yield* Effect.catch(readText(paths.procMounts), () => Effect.succeed(""))
-      const mounted = mounts.split("\n").flatMap((line): ReadonlyArray<Disc> => {
-        const [device, directory, type] = line.split(" ").map(unescape)
-        return device !== undefined && directory !== undefined && type !== undefined && fileSystems.includes(type)
+      const rows = mounts.split("\n").map((line) => line.split(" ").map(unescape))
+      // What an agent that was killed has left mounted.
+      yield* Effect.forEach(
+        rows.filter(([, directory]) => directory === paths.mediaMountPoint),
+        ([device]) => unmount(device ?? "", paths.mediaMountPoint)
+      )
+      const mounted = rows.flatMap(([device, directory, type]): ReadonlyArray<Disc> =>
+        device !== undefined && directory !== undefined && directory !== paths.mediaMountPoint
+          && type !== undefined && fileSystems.includes(type)
           ? [{ device, directory: Option.some(directory) }]
           : []
-      })
+      )
       const drives = yield* listed
       const first = NodePath.join(paths.dev, "sr0")
       const present = yield* Effect.filter(drives, appears, { concurrency: "unbounded" })
@@ -110,16 +126,6 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       }
       return yield* new MediaError({ device, kind: "mount", detail: failures.join("; ") })
     }, Effect.withSpan("media:mount"))
-
-    const unmount = (device: string, directory: string) =>
-      subprocess.run({ command: "umount", args: [directory] }).pipe(
-        Effect.catch(() => subprocess.run({ command: "umount", args: ["-l", directory] })),
-        Effect.andThen(attempt("remove", directory, () => Fs.rmdir(directory))),
-        Effect.catch((error) =>
-          Effect.logError("The provisioning media is still mounted", { device, directory, error: error.message })
-        ),
-        Effect.withSpan("media:unmount")
-      )
 
     /** The document of a disc at this directory; `none` when it has none, as other discs do. */
     const read = (device: string, directory: string) =>

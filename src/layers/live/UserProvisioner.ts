@@ -1,9 +1,9 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
 import type { UserAccount, UserRequest } from "../../domain/UserAccount.ts"
@@ -28,15 +28,8 @@ const notInDatabase = 2
 /** shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; a few more tries outlast a package being installed. */
 const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])
 
-const PasswdLine = Schema.Tuple([
-  Schema.String,
-  Schema.String,
-  Schema.NumberFromString.check(Schema.isInt()),
-  Schema.NumberFromString.check(Schema.isInt()),
-  Schema.String,
-  Schema.String.check(Schema.isPattern(/^\//)),
-  Schema.String
-])
+/** passwd(5): name, password, uid, gid, comment, home, shell. */
+const passwdLine = /^[^:]*:[^:]*:(\d+):(\d+):[^:]*:(\/[^:]*):[^:]*$/
 
 /** How one userland makes accounts; everything else is the same on all of them. */
 interface Tools {
@@ -67,85 +60,128 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
     })
 
     const find = Effect.fnUntraced(function*(name: Username) {
-      const line = yield* lookUp("passwd", name)
-      return Option.flatMap(line, (text) =>
-        Option.map(
-          Schema.decodeUnknownOption(PasswdLine)(text.split(":")),
-          ([, , uid, gid, , home]): UserAccount => ({ name, uid, gid, home })
-        ))
+      const line = Option.getOrUndefined(yield* lookUp("passwd", name))
+      if (line === undefined) return undefined
+      const [, uid, gid, home] = passwdLine.exec(line) ?? []
+      if (uid === undefined || gid === undefined || home === undefined) {
+        return yield* new UserError({
+          user: name,
+          operation: "find the account",
+          detail: `its entry has no ids or no absolute home, correct it: ${line}`
+        })
+      }
+      return { name, uid: Number(uid), gid: Number(gid), home } satisfies UserAccount
     }, Effect.withSpan("provision::user:user_exists"))
 
     /** The names of the groups that the account is in already. */
     const memberships = (name: Username) =>
       subprocess.run({ command: "id", args: ["-Gn", name] }).pipe(
         Effect.map(({ stdout }) => new Set(stdout.trim().split(/\s+/))),
-        Effect.catch(() => Effect.succeed(new Set<string>()))
+        Effect.orElseSucceed(() => new Set<string>())
       )
 
     const retried = <A>(work: Effect.Effect<A, SubprocessError>) =>
       Effect.retry(work, { schedule: whileLocked, while: (error) => /cannot lock|try again later/.test(error.stderr) })
 
-    /** Which of the groups there are, the missing ones made when that is asked. */
+    const failed = (user: string, operation: string) => (error: UserError | SubprocessError | FileError) =>
+      error._tag === "UserError" ? error : new UserError({ user, operation, detail: error.message })
+
+    /** Which of the groups there are, the missing ones made when that is asked; and why the others are not there. */
     const prepareGroups = Effect.fnUntraced(function*(request: UserRequest) {
+      const present: Array<GroupName> = []
       const missing: Array<GroupName> = []
-      for (const group of request.groups) {
-        if (Option.isSome(yield* lookUp("group", group))) continue
-        if (!request.createMissingGroups) {
-          missing.push(group)
-          continue
+      const problems: Array<UserError> = []
+      const wanted = Arr.dedupe(request.groups)
+      const found = yield* Effect.forEach(
+        wanted,
+        (group) =>
+          Effect.result(Effect.mapError(lookUp("group", group), failed(request.name, `find the group ${group}`))),
+        { concurrency: "unbounded" }
+      )
+      for (const [group, answer] of Arr.zip(wanted, found)) {
+        if (Result.isFailure(answer)) problems.push(answer.failure)
+        else if (Option.isSome(answer.success)) present.push(group)
+        else if (!request.createMissingGroups) missing.push(group)
+        else {
+          yield* Effect.logInfo("Creating a group", { group })
+          const made = yield* Effect.result(retried(tools.createGroup(group)))
+          if (Result.isSuccess(made)) present.push(group)
+          else problems.push(failed(request.name, `create the group ${group}`)(made.failure))
         }
-        yield* Effect.logInfo("Creating a group", { group })
-        yield* retried(tools.createGroup(group))
       }
-      return { missing, present: request.groups.filter((group) => !missing.includes(group)) }
-    })
-
-    /** An account whose creation was cut short may lack its home. */
-    const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
-      const home = `${paths.root}${account.home}`
-      if (yield* exists(home)) return
-      yield* Effect.logWarning("The home directory is missing, making it", { home })
-      yield* attempt("create", home, async () => {
-        const skeleton = `${paths.root}/etc/skel`
-        const unfinished = NodePath.join(NodePath.dirname(home), `.${account.name}.azure-init`)
-        await Fs.rm(unfinished, { recursive: true, force: true })
-        await Fs.mkdir(unfinished, { recursive: true, mode: 0o700 })
-        await Fs.cp(skeleton, unfinished, { recursive: true, verbatimSymlinks: true }).catch(() => undefined)
-        for (const name of await Fs.readdir(unfinished, { recursive: true })) {
-          await Fs.lchown(NodePath.join(unfinished, name), account.uid, account.gid)
-        }
-        await Fs.chmod(unfinished, 0o700)
-        await Fs.chown(unfinished, account.uid, account.gid)
-        await Fs.rename(unfinished, home)
-      })
-    })
-
-    const ensure = Effect.fnUntraced(function*(request: UserRequest) {
-      const { name } = request
-      const { missing, present } = yield* prepareGroups(request)
-      const known = yield* find(name)
-      if (Option.isNone(known)) {
-        yield* Effect.logInfo(`Creating the user ${name}`)
-        yield* retried(tools.create(name, present))
-      } else {
-        const already = present.length === 0 ? new Set<string>() : yield* memberships(name)
-        const wanted = present.filter((group) => !already.has(group))
-        yield* Effect.logInfo(`The user ${name} exists and is kept`, { groups: wanted.join(",") })
-        if (wanted.length > 0) yield* retried(tools.join(name, wanted))
-      }
-      const account = Option.getOrUndefined(Option.isSome(known) ? known : yield* find(name))
-      if (account === undefined) return yield* new UserMissingError({ user: name })
-      yield* ensureHome(account)
-      return {
-        account,
-        problems: missing.length === 0 ? [] : [
+      if (missing.length > 0) {
+        problems.push(
           new UserError({
-            user: name,
+            user: request.name,
             operation: `find the groups ${missing.join(", ")}`,
             detail: "they do not exist: create them in the image, or set user_provisioners.create_missing_groups = true"
           })
-        ]
+        )
       }
+      return { present, problems }
+    })
+
+    /** An account whose creation was cut short may lack its home, or have one that is not its own yet. */
+    const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
+      const home = `${paths.root}${account.home}`
+      const found = yield* Effect.option(attempt("look at", home, () => Fs.lstat(home)))
+      // `useradd` makes it with no permission at all and hands it over in its next step.
+      const unfinished = Option.isSome(found) && found.value.isDirectory() && (found.value.mode & 0o777) === 0
+        && (yield* Effect.isSuccess(attempt("remove", home, () => Fs.rmdir(home))))
+      if (Option.isSome(found) && !unfinished) return
+      yield* Effect.logWarning("The home directory is missing or unfinished, making it", { home })
+      yield* attempt("create", home, async () => {
+        const parent = NodePath.dirname(home)
+        const temporary = NodePath.join(parent, `.${account.name}.azure-init`)
+        await Fs.mkdir(parent, { recursive: true, mode: 0o755 })
+        await Fs.rm(temporary, { recursive: true, force: true })
+        await Fs.mkdir(temporary, { mode: 0o700 })
+        await Fs.cp(`${paths.root}/etc/skel`, temporary, { recursive: true, verbatimSymlinks: true })
+          .catch(() => undefined)
+        for (const name of await Fs.readdir(temporary, { recursive: true })) {
+          await Fs.lchown(NodePath.join(temporary, name), account.uid, account.gid)
+        }
+        await Fs.chmod(temporary, 0o700)
+        await Fs.chown(temporary, account.uid, account.gid)
+        await Fs.rename(temporary, home)
+      })
+      if (yield* exists(`${paths.selinux}/enforce`)) {
+        yield* subprocess.run({ command: "restorecon", args: ["-R", home] })
+      }
+    })
+
+    /** What the owner can do without becomes a problem: an account with a flaw lets its owner in, none does not. */
+    const ensure = Effect.fnUntraced(function*(request: UserRequest) {
+      const { name } = request
+      const [{ present, problems }, known] = yield* Effect.all([prepareGroups(request), find(name)], {
+        concurrency: "unbounded"
+      })
+      const trouble = (operation: string) => (error: UserError | SubprocessError | FileError) =>
+        Effect.sync(() => {
+          problems.push(failed(name, operation)(error))
+        })
+      if (known !== undefined) {
+        const already = present.length === 0 ? new Set<string>() : yield* memberships(name)
+        const wanted = present.filter((group) => !already.has(group))
+        yield* Effect.logInfo(`The user ${name} exists and is kept`, { groups: wanted.join(",") })
+        if (wanted.length > 0) {
+          yield* retried(tools.join(name, wanted)).pipe(
+            Effect.catch(trouble(`add the groups ${wanted.join(", ")}`))
+          )
+        }
+        yield* Effect.catch(ensureHome(known), trouble("make the home directory"))
+        return { account: known, problems }
+      }
+      yield* Effect.logInfo(`Creating the user ${name}`)
+      const created = yield* Effect.result(retried(tools.create(name, present)))
+      const account = yield* find(name)
+      if (account === undefined) {
+        return yield* Result.isFailure(created) ? created.failure : new UserMissingError({ user: name })
+      }
+      // Such as useradd's exit status 12: the account is there, its home is not.
+      if (Result.isFailure(created)) yield* trouble("finish the account")(created.failure)
+      yield* Effect.catch(ensureHome(account), trouble("make the home directory"))
+      return { account, problems }
     })
 
     const grantSudo = Effect.fnUntraced(function*(name: Username) {
@@ -155,29 +191,37 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       yield* attempt("create", directory, () => Fs.mkdir(directory, { recursive: true, mode: 0o750 }))
       // A rule that a former run gave to another administrator stays: taking it away would lock that one out of sudo.
       const former = ((yield* readTextIfPresent(path)) ?? "").split("\n").filter((line) => line !== "" && line !== rule)
-      yield* writeAtomic(path, [...former, rule, ""].join("\n"), {
-        mode: 0o440,
-        check: (temporary) =>
-          subprocess.run({ command: "visudo", args: ["-c", "-f", temporary] }).pipe(
-            Effect.asVoid,
-            Effect.catch((error) =>
-              error.status === "not found"
-                ? Effect.logInfo("There is no visudo to check the sudo rule with")
-                : Effect.fail(new FileError({ operation: "check", path, detail: error.message }))
+      const write = (lines: ReadonlyArray<string>) =>
+        writeAtomic(path, [...lines, rule, ""].join("\n"), {
+          mode: 0o440,
+          check: (temporary) =>
+            subprocess.run({ command: "visudo", args: ["-c", "-f", temporary] }).pipe(
+              Effect.asVoid,
+              Effect.catch((error) =>
+                error.status === "not found"
+                  ? Effect.logInfo("There is no visudo to check the sudo rule with")
+                  : Effect.fail(new FileError({ operation: "check", path, detail: error.message }))
+              )
             )
-          )
-      })
+        })
+      yield* former.length === 0 ? write([]) : write(former).pipe(
+        // A former line that visudo refuses gives nobody anything.
+        Effect.catchIf((error) => error.operation === "check", (error) =>
+          Effect.andThen(
+            Effect.logWarning("The former sudo rules are not valid, leaving them out", { error: error.message }),
+            write([])
+          ))
+      )
     })
-
-    const failed =
-      (user: string, operation: string) => (error: UserError | UserMissingError | SubprocessError | FileError) =>
-        error._tag === "UserError" || error._tag === "UserMissingError"
-          ? error
-          : new UserError({ user, operation, detail: error.message })
 
     return UserProvisioner.of({
       ensure: (request) =>
-        ensure(request).pipe(Effect.mapError(failed(request.name, "create the account")), Effect.withSpan(span)),
+        ensure(request).pipe(
+          Effect.mapError((error) =>
+            error._tag === "UserMissingError" ? error : failed(request.name, "create the account")(error)
+          ),
+          Effect.withSpan(span)
+        ),
       grantSudo: (name) =>
         grantSudo(name).pipe(
           Effect.mapError((error) =>

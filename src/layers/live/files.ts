@@ -1,6 +1,5 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Crypto from "node:crypto"
 import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
@@ -102,8 +101,10 @@ export interface WriteOptions {
 export const writeAtomic = (path: string, content: string, options: WriteOptions): Effect.Effect<void, FileError> =>
   Effect.gen(function*() {
     const directory = NodePath.dirname(path)
-    const temporary = NodePath.join(directory, `.${NodePath.basename(path)}.${Crypto.randomBytes(6).toString("hex")}`)
+    // Always the same name, so that what a killed agent left behind goes away with the next one's.
+    const temporary = NodePath.join(directory, `.${NodePath.basename(path)}.azure-init`)
     yield* attempt("write", path, async () => {
+      await Fs.rm(temporary, { force: true })
       const file = await Fs.open(
         temporary,
         constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
