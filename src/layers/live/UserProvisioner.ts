@@ -25,6 +25,9 @@ const sudoersFile = "azure-init-user"
 /** getent's exit status for a key that is not in the database (getent(1)). */
 const notInDatabase = 2
 
+/** useradd's exit status for a name that is taken (useradd(8)). */
+const nameInUse = 9
+
 /** shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; a few more tries outlast a package being installed. */
 const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])
 
@@ -67,7 +70,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
         return yield* new UserError({
           user: name,
           operation: "find the account",
-          detail: `its entry has no ids or no absolute home, correct it: ${line}`
+          detail: "its entry in the user database has no ids or no absolute home: correct it"
         })
       }
       return { name, uid: Number(uid), gid: Number(gid), home } satisfies UserAccount
@@ -130,16 +133,21 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
         && (yield* Effect.isSuccess(attempt("remove", home, () => Fs.rmdir(home))))
       if (Option.isSome(found) && !unfinished) return
       yield* Effect.logWarning("The home directory is missing or unfinished, making it", { home })
+      const parent = NodePath.dirname(home)
+      const temporary = NodePath.join(parent, `.${account.name}.azure-init`)
+      const skeleton = `${paths.root}/etc/skel`
       yield* attempt("create", home, async () => {
-        const parent = NodePath.dirname(home)
-        const temporary = NodePath.join(parent, `.${account.name}.azure-init`)
         await Fs.mkdir(parent, { recursive: true, mode: 0o755 })
         await Fs.rm(temporary, { recursive: true, force: true })
         await Fs.mkdir(temporary, { mode: 0o700 })
-        await Fs.cp(`${paths.root}/etc/skel`, temporary, { recursive: true, verbatimSymlinks: true })
-          .catch(() => undefined)
-        for (const name of await Fs.readdir(temporary, { recursive: true })) {
-          await Fs.lchown(NodePath.join(temporary, name), account.uid, account.gid)
+      })
+      const copied = yield* Effect.result(
+        attempt("copy", skeleton, () => Fs.cp(skeleton, temporary, { recursive: true, verbatimSymlinks: true }))
+      )
+      yield* attempt("create", home, async () => {
+        // With the types of the entries, or it would go on behind links to directories and give away what is there.
+        for (const entry of await Fs.readdir(temporary, { recursive: true, withFileTypes: true })) {
+          await Fs.lchown(NodePath.join(entry.parentPath, entry.name), account.uid, account.gid)
         }
         await Fs.chmod(temporary, 0o700)
         await Fs.chown(temporary, account.uid, account.gid)
@@ -148,6 +156,8 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       if (yield* exists(`${paths.selinux}/enforce`)) {
         yield* subprocess.run({ command: "restorecon", args: ["-R", home] })
       }
+      // A home without its skeleton takes the owner's keys all the same, so it is made first.
+      if (Result.isFailure(copied) && copied.failure.code !== "ENOENT") return yield* copied.failure
     })
 
     /** What the owner can do without becomes a problem: an account with a flaw lets its owner in, none does not. */
@@ -187,7 +197,8 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
     const grantSudo = Effect.fnUntraced(function*(name: Username) {
       const directory = paths.sudoersDirectory
       const path = NodePath.join(directory, sudoersFile)
-      const rule = `${name} ALL=(ALL) NOPASSWD: ALL`
+      // sudo's own words (ALL, Defaults, aliases) start with a capital; in quotes it is a name like any other (sudoers(5)).
+      const rule = `${/^[A-Z]/.test(name) ? `"${name}"` : name} ALL=(ALL) NOPASSWD: ALL`
       yield* attempt("create", directory, () => Fs.mkdir(directory, { recursive: true, mode: 0o750 }))
       // A rule that a former run gave to another administrator stays: taking it away would lock that one out of sudo.
       const former = ((yield* readTextIfPresent(path)) ?? "").split("\n").filter((line) => line !== "" && line !== rule)
@@ -236,11 +247,15 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
 export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Layer.effect(
   UserProvisioner,
   make("provision::user:useradd", (run) => ({
-    create: (name, groups) =>
-      run({
-        command: "useradd",
-        args: [name, "--comment", comment, "--groups", groups.join(","), "-d", `/home/${name}`, "-m"]
-      }),
+    create: (name, groups) => {
+      const args = [name, "--comment", comment, "--groups", groups.join(","), "-d", `/home/${name}`, "-m"]
+      // A group of that name, such as `docker`, would keep the account from being made.
+      return Effect.catchIf(
+        run({ command: "useradd", args }),
+        (error) => error.exitCode === nameInUse && /group .* exists/.test(error.stderr),
+        () => run({ command: "useradd", args: [...args, "-g", name] })
+      )
+    },
     join: (name, groups) => run({ command: "usermod", args: ["-aG", groups.join(","), name] }),
     createGroup: (group) => run({ command: "groupadd", args: ["--", group] })
   }))

@@ -1,0 +1,105 @@
+#!/bin/sh
+# First process of a throw-away machine: a copy-on-write view of this machine's own root, with the network that has nothing but Azure's
+# two addresses. Started by host.ts as `unshare --mount --uts --pid --ipc --net --fork --kill-child sh machine.sh DIRECTORY REPOSITORY`;
+# ends, and everything on the machine with it, when its standard input ends. Says `ready PID KEEPER` when it stands: its own process as the
+# real machine counts, and the one process of this machine that a reboot must spare.
+# DIRECTORY holds: sys/ (laid over /sys/class and /sys/block), disc.img and disc/ (if there is a disc), efi (if the firmware is UEFI).
+set -eu
+directory=$1
+repository=$2
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+umask 022
+
+# /proc is still that of the real machine.
+read -r pid rest </proc/self/stat
+
+# Fail closed: nothing here may reach a real network, nor a real Azure.
+for interface in $(sed -n 's/^ *\([^:]*\):.*/\1/p' /proc/self/net/dev); do
+  case $interface in
+    lo | veth* | tap* | tunl0 | sit0 | gre0 | gretap0 | erspan0 | ip_vti0 | ip6_vti0 | ip6tnl0 | ip6gre0) ;;
+    *)
+      echo "machine.sh: refusing to start: this network namespace has the interface $interface" >&2
+      exit 1
+      ;;
+  esac
+done
+ip link set lo up
+ip address add 169.254.169.254/32 dev lo
+ip address add 168.63.129.16/32 dev lo
+
+machine=$directory/machine
+mkdir -p "$machine"
+mount -t tmpfs -o mode=755,size=1g machine "$machine"
+mkdir "$machine/upper" "$machine/work" "$machine/root" "$machine/block"
+root=$machine/root
+mount -t overlay -o "lowerdir=/,upperdir=$machine/upper,workdir=$machine/work" overlay "$root"
+
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t overlay -o "lowerdir=$directory/sys/class:$root/sys/class" overlay "$root/sys/class"
+mount -t overlay -o "lowerdir=$directory/sys/block:$root/sys/block" overlay "$root/sys/block"
+mount -t tmpfs -o mode=755 firmware "$root/sys/firmware"
+if [ -e "$directory/efi" ]; then mkdir "$root/sys/firmware/efi"; fi
+mount -t tmpfs -o mode=755 run "$root/run"
+mkdir "$root/run/lock" "$root/run/sshd"
+mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+
+mount -t tmpfs -o mode=755 dev "$root/dev"
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
+mknod -m 666 "$root/dev/null" c 1 3
+mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/full" c 1 7
+mknod -m 666 "$root/dev/random" c 1 8
+mknod -m 666 "$root/dev/urandom" c 1 9
+mknod -m 666 "$root/dev/tty" c 5 0
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
+
+if [ -e "$directory/disc.img" ]; then
+  loop=$(losetup --find --show --read-only "$directory/disc.img")
+  # Open, then detached: the kernel lets go of the loop device when this process ends, however it ends.
+  exec 7<"$loop"
+  losetup --detach "$loop"
+  mknod -m 660 "$root/dev/sr0" b 7 "${loop#/dev/loop}"
+  # In place of the kernel's udf driver, which not every kernel has: mount(8) runs `mount.udf DEVICE DIRECTORY -o OPTIONS`.
+  mkdir "$root/run/disc"
+  mount --bind "$directory/disc" "$root/run/disc"
+  cat >"$root/usr/sbin/mount.udf" <<'HELPER'
+#!/bin/sh
+echo "$*" >>/run/mount.udf.log
+mount --bind /run/disc "$2" && exec mount -o remount,bind,ro,nosuid,nodev,noexec "$2"
+HELPER
+  chmod 755 "$root/usr/sbin/mount.udf"
+  if [ ! "$root/sbin" -ef "$root/usr/sbin" ]; then cp "$root/usr/sbin/mount.udf" "$root/sbin/mount.udf"; fi
+fi
+
+# Whatever an agent has done to the real machine, this one is new.
+rm -rf "$root/var/lib/azure-init" "$root"/var/log/azure-init* "$root"/etc/azure-init* "$root/etc/sudoers.d/azure-init-user" \
+  "$root"/etc/ssh/sshd_config.d/*azure-init.conf "$root"/etc/ssh/ssh_host_* "$root/var/lib/hyperv"
+mkdir -p "$root/var/lib/hyperv"
+hostname fresh
+echo fresh >"$root/etc/hostname"
+
+# The repository may lie on a file system of its own, and the overlay shows one only.
+mkdir -p "$root$repository"
+mount --bind "$repository" "$root$repository"
+mount -o remount,bind,ro "$root$repository"
+
+cd "$root"
+mkdir .machine
+pivot_root . .machine
+umount -l /.machine
+rmdir /.machine
+cd /
+
+exec 3<&0
+# `wait` also reaps what is left behind by others.
+cat <&3 >/dev/null &
+echo "ready $pid $!"
+wait $!

@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  agents,
+  assertProvisioned,
+  boot,
+  disc,
+  failureTold,
+  forms,
+  imdsRequest,
+  impatient,
+  kvpOf,
+  onMachine,
+  playbook,
+  readyRequest,
+  requestsTo,
+  settingsFile,
+  stateOf,
+  username,
+  vmId
+} from "./hosts/overlay.ts"
+
+/** Every helper of a first boot with a disc, where Debian has it. */
+const helpers = [
+  "/usr/bin/flock",
+  "/usr/bin/mount",
+  "/usr/bin/umount",
+  "/usr/bin/getent",
+  "/usr/bin/hostnamectl",
+  "/usr/sbin/useradd",
+  "/usr/sbin/visudo",
+  "/usr/sbin/sshd"
+]
+
+describe.each(forms)("%s", (_, agent) => {
+  it("wrong settings: tells Azure file, key and what it should be, and provisions once they are right", () =>
+    onMachine({ playbook: playbook(), settings: "[imds]\nretry_interval_secs = \"soon\"\n" }, async (host) => {
+      await boot(host, agent, 1)
+      const told = failureTold(host)
+      assert.include(told, "reason=failed to load configuration")
+      assert.include(told, settingsFile)
+      assert.include(told, "imds.retry_interval_secs")
+      assert.strictEqual(requestsTo(host).length, 1, "IMDS is not asked")
+      assert.strictEqual(await host.shell(`getent passwd ${username} || echo none`), "none\n")
+      await host.write(settingsFile, "[imds]\nretry_interval_secs = 1.5\n")
+      await host.reboot()
+      host.forget()
+      await boot(host, agent)
+      await assertProvisioned(host)
+    }))
+
+  it("WireServer down for a whole boot: the VM is usable, and the next boot reports and does nothing else", () =>
+    onMachine(
+      { playbook: playbook({ health: [{ reset: true }, { status: 503 }] }), settings: impatient },
+      async (host) => {
+        await boot(host, agent, 1)
+        assert.isAbove(requestsTo(host).length, 2, "reports again and again")
+        assert.strictEqual(await host.shell("ls -A /var/lib/azure-init"), `${vmId}.configured\n`)
+        await host.reboot()
+        await host.play(playbook())
+        host.forget()
+        await boot(host, agent)
+        assert.deepStrictEqual(requestsTo(host), [readyRequest])
+        await assertProvisioned(host)
+        assert.include((await kvpOf(host)).report ?? "", "result=success|")
+        await host.reboot()
+        host.forget()
+        await boot(host, agent)
+        assert.deepStrictEqual(requestsTo(host), [])
+      }
+    ))
+
+  it("WireServer answers once the VM is long ready", () =>
+    onMachine({
+      playbook: playbook({ imds: [{ status: 500 }, {}], health: [{ status: 503 }, { reset: true }, {}] }),
+      settings: "[imds]\nretry_interval_secs = 0.2\n[wireserver]\nretry_interval_secs = 0.2\n"
+    }, async (host) => {
+      await boot(host, agent)
+      assert.deepStrictEqual(requestsTo(host), [
+        imdsRequest.replace("200", "500"),
+        imdsRequest,
+        readyRequest.replace("200", "503"),
+        readyRequest.replace("200", "reset"),
+        readyRequest
+      ])
+      await assertProvisioned(host)
+    }))
+
+  it("killed while it waits for WireServer: the next run only reports", () =>
+    onMachine({ playbook: playbook({ health: [{ hang: true }] }), disc: disc() }, async (host) => {
+      const killed = await host.run(["timeout", "-s", "KILL", "5", ...agent])
+      assert.isAtLeast(killed.status, 128)
+      assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest.replace("200", "hang")])
+      await host.play(playbook())
+      host.forget()
+      await boot(host, agent)
+      assert.deepStrictEqual(requestsTo(host), [readyRequest])
+      await assertProvisioned(host)
+    }))
+})
+
+/** What a first boot that nothing disturbs leaves behind. */
+const undisturbed = async (agent: ReadonlyArray<string>): Promise<string> => {
+  let state = ""
+  await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
+    await boot(host, agent)
+    state = await stateOf(host)
+  })
+  return state
+}
+
+describe.each(forms)("%s killed", (_, agent) => {
+  let expected: Promise<string> | undefined
+
+  describe.each(helpers)("%s", (helper) => {
+    it.each([
+      ["before", "kill -KILL $PPID"],
+      ["after", "HELPER \"$@\"; kill -KILL $PPID"]
+    ])("%s it runs: the next run ends where an undisturbed one does", async (_, kill) => {
+      expected ??= undisturbed(agent)
+      const state = await expected
+      await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
+        const name = helper.slice(helper.lastIndexOf("/") + 1)
+        // The first directory of the agent's own PATH; once only.
+        const decoy = `/usr/local/sbin/${name}`
+        await host.write(
+          decoy,
+          `#!/bin/sh\nrm -f ${decoy}\n${kill.replace("HELPER", helper)}\n`,
+          "0755"
+        )
+        const killed = await host.run(agent)
+        assert.isAtLeast(killed.status, 128, `the agent calls ${name}`)
+        assert.notInclude(requestsTo(host), readyRequest)
+        host.forget()
+        await boot(host, agent)
+        assert.strictEqual(requestsTo(host).filter((request) => request === readyRequest).length, 1)
+        assert.strictEqual(await stateOf(host), state)
+        await assertProvisioned(host)
+      })
+    })
+  })
+})
+
+describe("executable killed at any time", () => {
+  const agent = agents.executable
+
+  it("ends where an undisturbed run does", async () => {
+    const state = await undisturbed(agent)
+    let kills = 0
+    for (let milliseconds = 10; milliseconds <= 250; milliseconds += 20) {
+      await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
+        const killed = await host.run(["timeout", "-s", "KILL", String(milliseconds / 1000), ...agent])
+        if (killed.status >= 128) kills++
+        await host.reboot()
+        await boot(host, agent)
+        const told = requestsTo(host).filter((request) => request === readyRequest).length
+        assert.isTrue(told === 1 || told === 2, `Ready accepted ${told} times after ${milliseconds} ms`)
+        assert.strictEqual(await stateOf(host), state, `after ${milliseconds} ms`)
+        await assertProvisioned(host)
+      })
+    }
+    assert.isAbove(kills, 2)
+  })
+})

@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import { Username } from "../../src/domain/Username.ts"
+import * as Live from "../../src/layers/live/PasswordProvisioner.ts"
+import * as Test from "../../src/layers/test/PasswordProvisioner.ts"
+import type { Answer } from "../../src/layers/test/Subprocess.ts"
+import { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
+import type { SubprocessRequest } from "../../src/services/Subprocess.ts"
+import { contract } from "../contracts/PasswordProvisioner.ts"
+import { pathsBelow, temporaryRoot, writeFiles } from "../support/host.ts"
+import { userland } from "../support/userland.ts"
+
+const alice = Username.make("alice")
+const shadowOf = (field: string) => `root:*:1::::::\nalicext:!:1::::::\nalice:${field}:20000:0:99999:7:::\n`
+
+/** A host below a root where `alice` has that shadow field, and the live layer on it. */
+const hostWith = (field: string, answer?: (request: SubprocessRequest) => Answer | undefined) =>
+  Effect.gen(function*() {
+    const root = yield* temporaryRoot
+    yield* writeFiles(root, { "etc/shadow": shadowOf(field) })
+    const host = userland(root, answer)
+    return { host, layer: Live.layerPasswd.pipe(Layer.provide([host.layer, pathsBelow(root)])) }
+  })
+
+type Host = Effect.Success<ReturnType<typeof hostWith>>
+
+contract("live", Effect.map(hostWith("$6$old"), ({ host, layer }) => ({ layer, passwordOf: host.passwordOf })))
+contract(
+  "test",
+  Effect.sync(() => {
+    const fake = Test.make()
+    return {
+      layer: fake.layer,
+      passwordOf: (name) => {
+        const password = fake.passwords.get(name)
+        return password === undefined || password === "locked" ? password : Redacted.value(password)
+      }
+    }
+  })
+)
+
+const withLive = <A, E>(
+  field: string,
+  test: (passwords: PasswordProvisioner["Service"], host: Host["host"]) => Effect.Effect<A, E>,
+  answer?: (request: SubprocessRequest) => Answer | undefined
+) =>
+  Effect.flatMap(
+    hostWith(field, answer),
+    ({ host, layer }) =>
+      PasswordProvisioner.use((passwords) => test(passwords, host)).pipe(Effect.provide(layer))
+  )
+
+describe("PasswordProvisioner: live", () => {
+  for (const field of ["$6$hash", ""]) {
+    it.effect(`locks by passwd -l an account with the shadow field ${JSON.stringify(field)}`, () =>
+      withLive(field, (passwords, host) =>
+        Effect.gen(function*() {
+          yield* passwords.lock(alice)
+          assert.deepStrictEqual(host.commands(), [["passwd", "-l", "alice"]])
+        })))
+  }
+
+  for (const field of ["!", "!!", "*", "!$6$hash", "!*"]) {
+    it.effect(`calls nothing when the shadow field is ${field} already`, () =>
+      withLive(field, (passwords, host) =>
+        Effect.gen(function*() {
+          yield* passwords.lock(alice)
+          assert.deepStrictEqual(host.commands(), [])
+          assert.strictEqual(host.read("/etc/shadow"), shadowOf(field))
+        })))
+  }
+
+  it.effect("asks passwd when it cannot read the shadow file", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      const host = userland(root, ({ command }) => command === "passwd" ? {} : undefined)
+      yield* PasswordProvisioner.use((passwords) => passwords.lock(alice)).pipe(
+        Effect.provide(Live.layerPasswd.pipe(Layer.provide([host.layer, pathsBelow(root)])))
+      )
+      assert.deepStrictEqual(host.commands(), [["passwd", "-l", "alice"]])
+    }))
+
+  it.effect("fails to lock an account that is not there, with passwd's own words", () =>
+    withLive("!", (passwords) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(passwords.lock(Username.make("nobody-here")))
+        assert.strictEqual(error.operation, "lock")
+        assert.include(error.message, "cannot lock the password of nobody-here")
+        assert.include(error.message, "user 'nobody-here' does not exist")
+      })))
+
+  it.effect("gives the password to chpasswd on its standard input, as one line, and nowhere else", () => {
+    const logged: Array<unknown> = []
+    return withLive("!", (passwords, host) =>
+      Effect.gen(function*() {
+        yield* passwords.set(alice, Redacted.make("hunter2:x"))
+        assert.deepStrictEqual(host.callsOf("chpasswd"), [
+          { command: "chpasswd", args: [], stdin: "alice:hunter2:x\n" }
+        ])
+        assert.lengthOf(host.commands(), 1)
+        assert.isNotEmpty(logged)
+        assert.notInclude(JSON.stringify(logged), "hunter2")
+      })).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => logged.push(message))])))
+  })
+
+  it.effect("replaces the hash of an account that was locked", () =>
+    withLive("!$6$old", (passwords, host) =>
+      Effect.gen(function*() {
+        yield* passwords.set(alice, Redacted.make("secret-1"))
+        assert.strictEqual(host.passwordOf("alice"), "secret-1")
+        assert.notInclude(host.read("/etc/shadow"), "$6$old")
+      })))
+
+  it.effect("does not call chpasswd with a password of two lines", () =>
+    withLive("!", (passwords, host) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(passwords.set(alice, Redacted.make("hunter2\nroot:owned")))
+        assert.include(error.message, "line break")
+        assert.deepStrictEqual(host.commands(), [])
+      })))
+
+  it.effect("tells chpasswd's own words, and not the password", () =>
+    withLive("!", (passwords) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(passwords.set(alice, Redacted.make("hunter2")))
+        assert.strictEqual(error.operation, "set")
+        assert.include(error.message, "BAD PASSWORD")
+        assert.notInclude(JSON.stringify(error) + error.message + String(error.stack), "hunter2")
+      }), ({ command }) => command === "chpasswd" ? { exitCode: 1, stderr: "BAD PASSWORD" } : undefined))
+})
+
+describe("PasswordProvisioner: test", () => {
+  it.effect("fails as scripted, and records what was asked", () =>
+    Effect.gen(function*() {
+      const fake = Test.make({ fails: "scripted" })
+      yield* PasswordProvisioner.use((passwords) =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* Effect.flip(passwords.lock(alice))).detail, "scripted")
+          assert.strictEqual((yield* Effect.flip(passwords.set(alice, Redacted.make("x")))).detail, "scripted")
+        })
+      ).pipe(Effect.provide(fake.layer))
+      assert.deepStrictEqual(fake.calls, ["lock alice", "set alice"])
+    }))
+})

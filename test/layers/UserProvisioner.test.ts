@@ -1,0 +1,557 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { TestClock } from "effect/testing"
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+
+  symlinkSync
+} from "node:fs"
+import { GroupName, Username } from "../../src/domain/Username.ts"
+import { UserError } from "../../src/errors/UserError.ts"
+import * as Live from "../../src/layers/live/UserProvisioner.ts"
+import type { Answer } from "../../src/layers/test/Subprocess.ts"
+import * as Test from "../../src/layers/test/UserProvisioner.ts"
+import type { SubprocessRequest } from "../../src/services/Subprocess.ts"
+import { UserProvisioner } from "../../src/services/UserProvisioner.ts"
+import { contract } from "../contracts/UserProvisioner.ts"
+import { pathsBelow, temporaryRoot, writeFiles } from "../support/host.ts"
+import { owner, userland } from "../support/userland.ts"
+
+const alice = Username.make("alice")
+const bob = Username.make("bob")
+const group = (name: string) => GroupName.make(name)
+const plain = { name: alice, groups: [], createMissingGroups: false }
+const comment = "azure-init created this user based on username provided in IMDS"
+const sudoers = "/etc/sudoers.d/azure-init-user"
+const aliceLine = `alice:x:${owner.uid}:${owner.gid}::/home/alice:/bin/sh\n`
+
+type Answering = (request: SubprocessRequest) => Answer | undefined
+
+/** A host below a root with the groups `adm` and `video`, and a live layer on it. */
+const hostWith = (backend: typeof Live.layerUseradd, answer?: Answering) =>
+  Effect.gen(function*() {
+    const root = yield* temporaryRoot
+    yield* writeFiles(root, { "etc/group": "adm:x:4:\nvideo:x:44:\n", "etc/passwd": "root:x:0:0::/root:/bin/sh\n" })
+    const host = userland(root, answer)
+    return { root, host, layer: backend.pipe(Layer.provide([host.layer, pathsBelow(root)])) }
+  })
+
+type Host = Effect.Success<ReturnType<typeof hostWith>>
+
+const subjectOf = ({ host, layer }: Host) => ({
+  layer,
+  members: host.groupsOf,
+  sudoers: () => host.read(sudoers).split("\n").filter((line) => line !== "").map((line) => line.split(" ")[0] ?? "")
+})
+
+const noGetent: Answering = ({ command }) => command === "getent" ? "not found" : undefined
+
+contract("live, useradd", Effect.map(hostWith(Live.layerUseradd), subjectOf))
+contract("live, adduser", Effect.map(hostWith(Live.layerAdduser, noGetent), subjectOf))
+contract(
+  "firstOf",
+  Effect.map(
+    hostWith(UserProvisioner.firstOf([Live.layerAdduser, Live.layerUseradd]), ({ command }) =>
+      command === "adduser" ? "not found" : undefined),
+    subjectOf
+  )
+)
+contract(
+  "test",
+  Effect.sync(() => {
+    const fake = Test.make({ groups: ["adm", "video"] })
+    return {
+      layer: fake.layer,
+      members: (name) => fake.members.get(name) ?? new Set(),
+      sudoers: () => [...fake.sudoers]
+    }
+  })
+)
+
+const withLive = <A, E>(
+  test: (users: UserProvisioner["Service"], at: Host) => Effect.Effect<A, E>,
+  answer?: Answering
+) =>
+  Effect.flatMap(
+    hostWith(Live.layerUseradd, answer),
+    (at) => UserProvisioner.use((users) => test(users, at)).pipe(Effect.provide(at.layer))
+  )
+
+describe("UserProvisioner: the commands of shadow-utils", () => {
+  it.effect("calls useradd with azure-init's arguments", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        yield* users.ensure({ ...plain, groups: [group("adm"), group("video")] })
+        assert.deepStrictEqual(host.callsOf("useradd"), [{
+          command: "useradd",
+          args: ["alice", "--comment", comment, "--groups", "adm,video", "-d", "/home/alice", "-m"],
+          stdin: undefined
+        }])
+      })
+    ))
+
+  it.effect("calls useradd with an empty list when there are no groups, and makes the passwd line of azure-init", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const { account } = yield* users.ensure(plain)
+        assert.deepStrictEqual(host.callsOf("useradd")[0]?.args, [
+          "alice",
+          "--comment",
+          comment,
+          "--groups",
+          "",
+          "-d",
+          "/home/alice",
+          "-m"
+        ])
+        assert.include(host.read("/etc/passwd"), `alice:x:${owner.uid}:${owner.gid}:${comment}:/home/alice:/bin/sh\n`)
+        assert.deepStrictEqual(account, { name: alice, ...owner, home: "/home/alice" })
+      })
+    ))
+
+  it.effect("asks for a group once that is named twice", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        yield* users.ensure({ ...plain, groups: [group("adm"), group("adm")] })
+        assert.strictEqual(host.callsOf("useradd")[0]?.args[4], "adm")
+      })
+    ))
+
+  it.effect("takes the group that has the account's name already as its own", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const { problems } = yield* users.ensure({ ...plain, name: Username.make("video") })
+        assert.deepStrictEqual(problems, [])
+        assert.deepStrictEqual(host.callsOf("useradd").map(({ args }) => args.slice(-2)), [
+          ["/home/video", "-m"],
+          ["-g", "video"]
+        ])
+      })
+    ))
+
+  it.effect("keeps an account that exists, and adds only the groups that it lacks", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, {
+          "etc/passwd": `alice:x:${owner.uid}:${owner.gid}:Alice:/srv/alice:/bin/zsh\n`,
+          "etc/group": "adm:x:4:alice\nvideo:x:44:\naudio:x:29:\n",
+          "srv/alice/notes": "hers"
+        })
+        const { account, problems } = yield* users.ensure({
+          ...plain,
+          groups: [group("adm"), group("video"), group("audio")]
+        })
+        assert.strictEqual(account.home, "/srv/alice")
+        assert.deepStrictEqual(problems, [])
+        assert.deepStrictEqual(host.callsOf("useradd"), [])
+        assert.deepStrictEqual(host.callsOf("usermod").map(({ args }) => args), [["-aG", "video,audio", "alice"]])
+        assert.strictEqual(host.read("/etc/passwd"), `alice:x:${owner.uid}:${owner.gid}:Alice:/srv/alice:/bin/zsh\n`)
+        assert.strictEqual(host.read("/srv/alice/notes"), "hers")
+      })
+    ))
+
+  it.effect("calls nothing that changes the host when all is as asked already", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const request = { ...plain, groups: [group("adm"), group("nosuch")], createMissingGroups: true }
+        yield* users.ensure(request)
+        const before = host.commands().length
+        yield* users.ensure(request)
+        assert.deepStrictEqual(new Set(host.commands().slice(before).map(([program]) => program)), new Set(["getent", "id"]))
+      })
+    ))
+
+  it.effect("makes missing groups when asked, and says which it could not make", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const { problems } = yield* users.ensure({
+          name: alice,
+          groups: [group("good"), group("bad"), group("adm")],
+          createMissingGroups: true
+        })
+        assert.deepStrictEqual(host.callsOf("groupadd").map(({ args }) => args), [["--", "good"], ["--", "bad"]])
+        assert.deepStrictEqual([...host.groupsOf("alice")].sort(), ["adm", "good"])
+        assert.lengthOf(problems, 1)
+        assert.include(problems[0]?.message, "create the group bad")
+        assert.include(problems[0]?.message, "no more ids")
+      }), ({ args, command }) =>
+      command === "groupadd" && args[1] === "bad" ? { exitCode: 4, stderr: "groupadd: no more ids" } : undefined))
+
+  it.effect("keeps the account when its groups cannot be added, and says so", () =>
+    withLive((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/passwd": aliceLine })
+        const { account, problems } = yield* users.ensure({ ...plain, groups: [group("adm")] })
+        assert.strictEqual(account.name, "alice")
+        assert.include(problems[0]?.message, "add the groups adm")
+        assert.include(problems[0]?.message, "usermod: broken")
+      }), ({ command }) => command === "usermod" ? { exitCode: 1, stderr: "usermod: broken" } : undefined))
+})
+
+describe("UserProvisioner: what goes wrong", () => {
+  it.effect("tells useradd's own words", () =>
+    withLive((users) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(users.ensure(plain))
+        assert.strictEqual(error._tag, "UserError")
+        assert.include(error.message, "create the account for the user alice")
+        assert.include(error.message, "exit status: 3")
+        assert.include(error.message, "useradd: invalid user name")
+      }), ({ command }) =>
+      command === "useradd" ? { exitCode: 3, stderr: "useradd: invalid user name 'alice'" } : undefined))
+
+  it.effect("says that the account is missing when useradd claims success", () =>
+    withLive((users) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(users.ensure(plain))
+        assert.strictEqual(error._tag, "UserMissingError")
+      }), ({ command }) => command === "useradd" ? {} : undefined))
+
+  it.effect("keeps the account that useradd left half done, and makes its home", () =>
+    withLive((users, { root }) => {
+      return Effect.gen(function*() {
+        const { account, problems } = yield* users.ensure(plain)
+        assert.strictEqual(account.name, "alice")
+        assert.lengthOf(problems, 1)
+        assert.include(problems[0]?.message, "cannot create directory")
+        assert.isTrue(lstatSync(`${root}/home/alice`).isDirectory())
+      })
+    }, halfDone()))
+
+  it.effect("does not take a getent that fails for an absent account", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(users.ensure(plain))
+        assert.include(error.message, "\"getent\" \"passwd\" \"alice\"")
+        assert.include(error.message, "exit status: 3")
+        assert.deepStrictEqual(host.callsOf("useradd"), [])
+      }), ({ args, command }) => command === "getent" && args[0] === "passwd" ? { exitCode: 3 } : undefined))
+
+  it.effect("makes the account when only the groups cannot be looked up", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const { problems } = yield* users.ensure({ ...plain, groups: [group("adm")] })
+        assert.include(problems[0]?.message, "find the group adm")
+        assert.strictEqual(host.callsOf("useradd")[0]?.args[4], "")
+      }), ({ args, command }) => command === "getent" && args[0] === "group" ? { exitCode: 3 } : undefined))
+
+  it.effect("reads the files where there is no getent", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/passwd": `alicext:x:7:7::/x:/bin/sh\n${aliceLine}`, "home/alice/x": "" })
+        const { account } = yield* users.ensure({ ...plain, groups: [group("adm")] })
+        assert.deepStrictEqual(account, { name: alice, ...owner, home: "/home/alice" })
+        assert.deepStrictEqual(host.callsOf("useradd"), [])
+        assert.deepStrictEqual([...host.groupsOf("alice")], ["adm"])
+      }), noGetent))
+
+  for (const line of ["alice:x:oops:1000::/home/alice:/bin/sh", "alice:x:1000:1000::home/alice:/bin/sh", "alice:x:1000"]) {
+    it.effect(`refuses the entry ${line}`, () =>
+      withLive((users, { root }) =>
+        Effect.gen(function*() {
+          yield* writeFiles(root, { "etc/passwd": `${line}\n` })
+          const error = yield* Effect.flip(users.ensure(plain))
+          assert.include(error.message, "no ids or no absolute home")
+        })
+      ))
+  }
+
+  it.effect("waits for another program's lock, and makes the account then", () => {
+    let tries = 0
+    return withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(users.ensure(plain))
+        yield* TestClock.adjust("2999 millis")
+        assert.lengthOf(host.callsOf("useradd"), 3)
+        yield* TestClock.adjust("1 milli")
+        const { problems } = yield* Fiber.join(fiber)
+        assert.lengthOf(host.callsOf("useradd"), 4)
+        assert.deepStrictEqual(problems, [])
+      }), ({ command }) =>
+      command === "useradd" && tries++ < 3
+        ? { exitCode: 1, stderr: "useradd: cannot lock /etc/passwd; try again later." }
+        : undefined)
+  })
+
+  it.effect("gives up on a lock that never goes away, and says which", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.flip(users.ensure(plain)))
+        yield* TestClock.adjust("1 minute")
+        assert.include((yield* Fiber.join(fiber)).message, "cannot lock /etc/passwd")
+        assert.lengthOf(host.callsOf("useradd"), 6)
+      }), ({ command }) =>
+      command === "useradd"
+        ? { exitCode: 1, stderr: "useradd: cannot lock /etc/passwd; try again later." }
+        : undefined))
+})
+
+/** A useradd that writes the account and then cannot make its home (exit status 12 of useradd(8)). */
+const halfDone = (): Answering => {
+  let made = false
+  return ({ args, command }) => {
+    if (command === "useradd") {
+      made = true
+      return { exitCode: 12, stderr: "useradd: cannot create directory /home/alice" }
+    }
+    return command === "getent" && args[0] === "passwd" && made ? { stdout: aliceLine } : undefined
+  }
+}
+
+describe("UserProvisioner: the home of an account whose creation was cut short", () => {
+  const withHomeless = <A, E>(
+    test: (users: UserProvisioner["Service"], at: Host) => Effect.Effect<A, E>,
+    answer?: Answering
+  ) =>
+    withLive((users, at) =>
+      Effect.andThen(writeFiles(at.root, { "etc/passwd": aliceLine, "home/.keep": "" }), test(users, at)), answer)
+
+  it.effect("is made from the skeleton, private and the account's own throughout", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/skel/.profile": "hello\n", "etc/skel/deep/er/file": "x" })
+        chmodSync(`${root}/etc/skel/deep/er/file`, 0o751)
+        const { problems } = yield* users.ensure(plain)
+        assert.deepStrictEqual(problems, [])
+        const home = `${root}/home/alice`
+        assert.strictEqual(lstatSync(home).mode & 0o7777, 0o700)
+        assert.strictEqual(readFileSync(`${home}/.profile`, "utf8"), "hello\n")
+        assert.strictEqual(lstatSync(`${home}/deep/er/file`).mode & 0o7777, 0o751)
+        for (const path of ["", ".profile", "deep", "deep/er", "deep/er/file"]) {
+          const { gid, uid } = lstatSync(`${home}/${path}`)
+          assert.deepStrictEqual({ uid, gid }, owner, path)
+        }
+        assert.deepStrictEqual(readdirSync(`${root}/home`).sort(), [".keep", "alice"])
+      })
+    ))
+
+  it.effect("has the skeleton's links as links, and nothing behind them is touched", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "srv/shared/file": "not hers", "etc/skel/.profile": "" })
+        symlinkSync(`${root}/srv/shared`, `${root}/etc/skel/shared`)
+        symlinkSync("nowhere", `${root}/etc/skel/dangling`)
+        const before = lstatSync(`${root}/srv/shared/file`)
+        // Without the right to enter it, whoever is not root fails on what is inside.
+        chmodSync(`${root}/srv/shared`, 0o400)
+        const { problems } = yield* users.ensure(plain)
+        chmodSync(`${root}/srv/shared`, 0o700)
+        assert.deepStrictEqual(problems, [])
+        assert.isTrue(lstatSync(`${root}/home/alice/shared`).isSymbolicLink())
+        assert.isTrue(lstatSync(`${root}/home/alice/dangling`).isSymbolicLink())
+        const after = lstatSync(`${root}/srv/shared/file`)
+        assert.deepStrictEqual([after.uid, after.gid], [before.uid, before.gid])
+        assert.strictEqual(lstatSync(`${root}/home/alice/shared`).uid, owner.uid)
+      })
+    ))
+
+  it.effect("is made without a skeleton, where there is none", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        const { problems } = yield* users.ensure(plain)
+        assert.deepStrictEqual(problems, [])
+        assert.deepStrictEqual(readdirSync(`${root}/home/alice`), [])
+      })
+    ))
+
+  it.effect("is made for the keys when the skeleton cannot be copied, and that is said", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/skel": "a file" })
+        const { account, problems } = yield* users.ensure(plain)
+        assert.strictEqual(account.name, "alice")
+        assert.lengthOf(problems, 1)
+        assert.include(problems[0]?.message, `${root}/etc/skel`)
+        assert.strictEqual(lstatSync(`${root}/home/alice`).mode & 0o7777, 0o700)
+        assert.strictEqual(lstatSync(`${root}/home/alice`).uid, owner.uid)
+      })
+    ))
+
+  it.effect("is made anew when useradd stopped between making it and giving it away", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        mkdirSync(`${root}/home/alice`, { mode: 0 })
+        yield* writeFiles(root, { "etc/skel/.profile": "" })
+        yield* users.ensure(plain)
+        assert.strictEqual(lstatSync(`${root}/home/alice`).mode & 0o7777, 0o700)
+        assert.deepStrictEqual(readdirSync(`${root}/home/alice`), [".profile"])
+      })
+    ))
+
+  it.effect("is left as it is when there is one", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/skel/.profile": "", "home/alice/notes": "hers" })
+        chmodSync(`${root}/home/alice`, 0o755)
+        yield* users.ensure(plain)
+        assert.strictEqual(lstatSync(`${root}/home/alice`).mode & 0o7777, 0o755)
+        assert.deepStrictEqual(readdirSync(`${root}/home/alice`), ["notes"])
+      })
+    ))
+
+  it.effect("survives what a killed agent left half copied", () =>
+    withHomeless((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "home/.alice.azure-init/old": "", "etc/skel/.profile": "" })
+        yield* users.ensure(plain)
+        assert.deepStrictEqual(readdirSync(`${root}/home/alice`), [".profile"])
+        assert.deepStrictEqual(readdirSync(`${root}/home`).sort(), [".keep", "alice"])
+      })
+    ))
+
+  it.effect("gets its SELinux labels where SELinux is in force", () =>
+    withHomeless((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "sys/fs/selinux/enforce": "1" })
+        yield* users.ensure(plain)
+        assert.deepStrictEqual(host.callsOf("restorecon").map(({ args }) => args), [["-R", `${root}/home/alice`]])
+      }), ({ command }) => command === "restorecon" ? {} : undefined))
+})
+
+describe("UserProvisioner: sudo", () => {
+  it.effect("writes azure-init's bytes with the mode that sudo wants, checked by visudo", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* users.grantSudo(Username.make("azureuser"))
+        assert.strictEqual(host.read(sudoers), "azureuser ALL=(ALL) NOPASSWD: ALL\n")
+        assert.strictEqual(lstatSync(`${root}${sudoers}`).mode & 0o7777, 0o440)
+        assert.deepStrictEqual(host.callsOf("visudo").map(({ args }) => args.slice(0, 2)), [["-c", "-f"]])
+        assert.match(host.callsOf("visudo")[0]?.args[2] ?? "", /\/etc\/sudoers\.d\/\.[^/]+$/)
+        assert.deepStrictEqual(readdirSync(`${root}/etc/sudoers.d`), ["azure-init-user"])
+      })
+    ))
+
+  it.effect("makes the directory, closed to others", () =>
+    withLive((users, { root }) =>
+      Effect.gen(function*() {
+        yield* users.grantSudo(alice)
+        assert.strictEqual(lstatSync(`${root}/etc/sudoers.d`).mode & 0o027, 0)
+      })
+    ))
+
+  it.effect("gives azure-init's file of mode 0600 the right mode", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { [sudoers]: "alice ALL=(ALL) NOPASSWD: ALL\n" })
+        chmodSync(`${root}${sudoers}`, 0o600)
+        yield* users.grantSudo(alice)
+        assert.strictEqual(lstatSync(`${root}${sudoers}`).mode & 0o7777, 0o440)
+        assert.strictEqual(host.read(sudoers), "alice ALL=(ALL) NOPASSWD: ALL\n")
+      })
+    ))
+
+  it.effect("keeps the former administrator's rule, own line once", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        yield* users.grantSudo(bob)
+        yield* users.grantSudo(alice)
+        yield* users.grantSudo(alice)
+        assert.strictEqual(host.read(sudoers), "bob ALL=(ALL) NOPASSWD: ALL\nalice ALL=(ALL) NOPASSWD: ALL\n")
+      })
+    ))
+
+  it.effect("leaves the old file, and nothing beside it, when visudo refuses", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { [sudoers]: "bob ALL=(ALL) NOPASSWD: ALL\n" })
+        const error = yield* Effect.flip(users.grantSudo(alice))
+        assert.include(error.message, "write the sudo rule for the user alice")
+        assert.include(error.message, "parse error near line 1")
+        assert.strictEqual(host.read(sudoers), "bob ALL=(ALL) NOPASSWD: ALL\n")
+        assert.deepStrictEqual(readdirSync(`${root}/etc/sudoers.d`), ["azure-init-user"])
+      }), ({ command }) =>
+      command === "visudo" ? { exitCode: 1, stderr: "parse error near line 1" } : undefined))
+
+  it.effect("leaves out former rules that visudo refuses, so that the new administrator gets sudo", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { [sudoers]: "not a rule\n" })
+        yield* users.grantSudo(alice)
+        assert.strictEqual(host.read(sudoers), "alice ALL=(ALL) NOPASSWD: ALL\n")
+      }), ({ args, command }) =>
+      command === "visudo" && readFileSync(args[2] ?? "", "utf8").includes("not a rule")
+        ? { exitCode: 1, stderr: "syntax error" }
+        : undefined))
+
+  it.effect("writes the rule where there is no visudo", () =>
+    withLive((users, { host }) =>
+      Effect.gen(function*() {
+        yield* users.grantSudo(alice)
+        assert.strictEqual(host.read(sudoers), "alice ALL=(ALL) NOPASSWD: ALL\n")
+      }), ({ command }) => command === "visudo" ? "not found" : undefined))
+
+  it.effect("replaces a link in the file's place, and does not write through it", () =>
+    withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { precious: "", "etc/sudoers.d/README": "" })
+        symlinkSync("../../precious", `${root}${sudoers}`)
+        yield* users.grantSudo(alice)
+        assert.isTrue(lstatSync(`${root}${sudoers}`).isFile())
+        assert.strictEqual(host.read("/precious"), "")
+      })
+    ))
+
+  for (const name of ["ALL", "Defaults", "User_Alias"]) {
+    it.effect(`quotes the name ${name}, which sudo would read as a word of its own`, () =>
+      withLive((users, { host }) =>
+        Effect.gen(function*() {
+          yield* users.grantSudo(Username.make(name))
+          assert.strictEqual(host.read(sudoers), `"${name}" ALL=(ALL) NOPASSWD: ALL\n`)
+        })
+      ))
+  }
+
+  for (const name of ["-x", "%admin", "a b", "a,b", "a\nb", "", "#0", "a:b"]) {
+    it(`there is no user name ${JSON.stringify(name)}`, () => {
+      assert.throws(() => Username.make(name))
+    })
+  }
+
+  it.effect("says what is in the way when the file cannot be written", () =>
+    withLive((users, { root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/sudoers.d": "a file" })
+        const error = yield* Effect.flip(users.grantSudo(alice))
+        assert.include(error.message, `${root}/etc/sudoers.d`)
+        assert.include(error.message, "EEXIST")
+      })
+    ))
+})
+
+describe("UserProvisioner: BusyBox", () => {
+  it.effect("calls adduser and addgroup, and nothing of shadow-utils", () =>
+    Effect.gen(function*() {
+      const { host, layer } = yield* hostWith(Live.layerAdduser, noGetent)
+      yield* UserProvisioner.use((users) =>
+        users.ensure({ name: alice, groups: [group("adm"), group("new")], createMissingGroups: true })
+      ).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(host.commands().filter(([program]) => program !== "getent"), [
+        ["addgroup", "new"],
+        ["adduser", "-D", "-h", "/home/alice", "-g", comment, "alice"],
+        ["addgroup", "alice", "adm"],
+        ["addgroup", "alice", "new"]
+      ])
+    }))
+})
+
+describe("UserProvisioner: test", () => {
+  it.effect("fails as scripted, and records what was asked", () =>
+    Effect.gen(function*() {
+      const failure = new UserError({ user: "alice", operation: "create the account", detail: "scripted" })
+      const fake = Test.make({ ensureError: failure, sudoError: failure })
+      yield* UserProvisioner.use((users) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* Effect.flip(users.ensure(plain)), failure)
+          assert.strictEqual(yield* Effect.flip(users.grantSudo(alice)), failure)
+        })
+      ).pipe(Effect.provide(fake.layer))
+      assert.deepStrictEqual(fake.requests, [plain])
+      assert.deepStrictEqual([...fake.sudoers], [])
+    }))
+})
