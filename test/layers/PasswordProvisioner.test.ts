@@ -49,8 +49,7 @@ const withLive = <A, E>(
 ) =>
   Effect.flatMap(
     hostWith(field, answer),
-    ({ host, layer }) =>
-      PasswordProvisioner.use((passwords) => test(passwords, host)).pipe(Effect.provide(layer))
+    ({ host, layer }) => PasswordProvisioner.use((passwords) => test(passwords, host)).pipe(Effect.provide(layer))
   )
 
 describe("PasswordProvisioner: live", () => {

@@ -3,15 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-
-  symlinkSync
-} from "node:fs"
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { GroupName, Username } from "../../src/domain/Username.ts"
 import { UserError } from "../../src/errors/UserError.ts"
 import * as Live from "../../src/layers/live/UserProvisioner.ts"
@@ -57,8 +49,10 @@ contract("live, adduser", Effect.map(hostWith(Live.layerAdduser, noGetent), subj
 contract(
   "firstOf",
   Effect.map(
-    hostWith(UserProvisioner.firstOf([Live.layerAdduser, Live.layerUseradd]), ({ command }) =>
-      command === "adduser" ? "not found" : undefined),
+    hostWith(
+      UserProvisioner.firstOf([Live.layerAdduser, Live.layerUseradd]),
+      ({ command }) => command === "adduser" ? "not found" : undefined
+    ),
     subjectOf
   )
 )
@@ -163,25 +157,31 @@ describe("UserProvisioner: the commands of shadow-utils", () => {
         yield* users.ensure(request)
         const before = host.commands().length
         yield* users.ensure(request)
-        assert.deepStrictEqual(new Set(host.commands().slice(before).map(([program]) => program)), new Set(["getent", "id"]))
+        assert.deepStrictEqual(
+          new Set(host.commands().slice(before).map(([program]) => program)),
+          new Set(["getent", "id"])
+        )
       })
     ))
 
   it.effect("makes missing groups when asked, and says which it could not make", () =>
-    withLive((users, { host }) =>
-      Effect.gen(function*() {
-        const { problems } = yield* users.ensure({
-          name: alice,
-          groups: [group("good"), group("bad"), group("adm")],
-          createMissingGroups: true
-        })
-        assert.deepStrictEqual(host.callsOf("groupadd").map(({ args }) => args), [["--", "good"], ["--", "bad"]])
-        assert.deepStrictEqual([...host.groupsOf("alice")].sort(), ["adm", "good"])
-        assert.lengthOf(problems, 1)
-        assert.include(problems[0]?.message, "create the group bad")
-        assert.include(problems[0]?.message, "no more ids")
-      }), ({ args, command }) =>
-      command === "groupadd" && args[1] === "bad" ? { exitCode: 4, stderr: "groupadd: no more ids" } : undefined))
+    withLive(
+      (users, { host }) =>
+        Effect.gen(function*() {
+          const { problems } = yield* users.ensure({
+            name: alice,
+            groups: [group("good"), group("bad"), group("adm")],
+            createMissingGroups: true
+          })
+          assert.deepStrictEqual(host.callsOf("groupadd").map(({ args }) => args), [["--", "good"], ["--", "bad"]])
+          assert.deepStrictEqual([...host.groupsOf("alice")].sort(), ["adm", "good"])
+          assert.lengthOf(problems, 1)
+          assert.include(problems[0]?.message, "create the group bad")
+          assert.include(problems[0]?.message, "no more ids")
+        }),
+      ({ args, command }) =>
+        command === "groupadd" && args[1] === "bad" ? { exitCode: 4, stderr: "groupadd: no more ids" } : undefined
+    ))
 
   it.effect("keeps the account when its groups cannot be added, and says so", () =>
     withLive((users, { root }) =>
@@ -251,7 +251,9 @@ describe("UserProvisioner: what goes wrong", () => {
         assert.deepStrictEqual([...host.groupsOf("alice")], ["adm"])
       }), noGetent))
 
-  for (const line of ["alice:x:oops:1000::/home/alice:/bin/sh", "alice:x:1000:1000::home/alice:/bin/sh", "alice:x:1000"]) {
+  for (
+    const line of ["alice:x:oops:1000::/home/alice:/bin/sh", "alice:x:1000:1000::home/alice:/bin/sh", "alice:x:1000"]
+  ) {
     it.effect(`refuses the entry ${line}`, () =>
       withLive((users, { root }) =>
         Effect.gen(function*() {
@@ -309,8 +311,11 @@ describe("UserProvisioner: the home of an account whose creation was cut short",
     test: (users: UserProvisioner["Service"], at: Host) => Effect.Effect<A, E>,
     answer?: Answering
   ) =>
-    withLive((users, at) =>
-      Effect.andThen(writeFiles(at.root, { "etc/passwd": aliceLine, "home/.keep": "" }), test(users, at)), answer)
+    withLive(
+      (users, at) =>
+        Effect.andThen(writeFiles(at.root, { "etc/passwd": aliceLine, "home/.keep": "" }), test(users, at)),
+      answer
+    )
 
   it.effect("is made from the skeleton, private and the account's own throughout", () =>
     withHomeless((users, { root }) =>
@@ -465,8 +470,7 @@ describe("UserProvisioner: sudo", () => {
         assert.include(error.message, "parse error near line 1")
         assert.strictEqual(host.read(sudoers), "bob ALL=(ALL) NOPASSWD: ALL\n")
         assert.deepStrictEqual(readdirSync(`${root}/etc/sudoers.d`), ["azure-init-user"])
-      }), ({ command }) =>
-      command === "visudo" ? { exitCode: 1, stderr: "parse error near line 1" } : undefined))
+      }), ({ command }) => command === "visudo" ? { exitCode: 1, stderr: "parse error near line 1" } : undefined))
 
   it.effect("leaves out former rules that visudo refuses, so that the new administrator gets sudo", () =>
     withLive((users, { host, root }) =>

@@ -155,7 +155,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       )
 
     const eject = (device: string) =>
-      subprocess.run({ command: "eject", args: [device], timeout: ejectTimeout }).pipe(
+      subprocess.run({ command: "eject", args: [device], allow: [0, 1], timeout: ejectTimeout }).pipe(
         Effect.ignore,
         Effect.forkIn(scope)
       )

@@ -76,16 +76,16 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings> = Lay
 
       markReported: Effect.fnUntraced(function*(vmId) {
         const path = NodePath.join(directory, `${vmId}${reportedSuffix}`)
-        yield* mark(vmId, reportedSuffix)
-        yield* Effect.forEach(
+        yield* prepareDirectory
+        // One marker becomes the other, so that no moment shows both or neither.
+        const renamed = yield* Effect.forEach(
           spellings(vmId),
           (id) =>
-            attempt(
-              "remove",
-              directory,
-              () => Fs.rm(NodePath.join(directory, `${id}${configuredSuffix}`), { force: true })
+            Effect.isSuccess(
+              attempt("rename", path, () => Fs.rename(NodePath.join(directory, `${id}${configuredSuffix}`), path))
             )
         )
+        yield* renamed.includes(true) ? syncDirectory(directory) : writeAtomic(path, "", { mode: 0o600 })
         yield* Effect.logInfo("Wrote the marker of a provisioned VM", { path })
       }, Effect.withSpan("status:mark_provisioning_complete")),
 

@@ -65,7 +65,9 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
       run: (request) =>
         run(request).pipe(
           Effect.tapError((error) =>
-            Effect.logWarning(`Command '${request.command}' failed`, { error: error.message })
+            error.status === "not found"
+              ? Effect.logInfo(`The command '${request.command}' is not installed`)
+              : Effect.logWarning(`Command '${request.command}' failed`, { error: error.message })
           ),
           Effect.withSpan("libazureinit:subprocess", { attributes: { program: request.command } })
         )

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
 import type { FileError } from "../../errors/FileError.ts"
@@ -45,38 +46,47 @@ export const make = Effect.gen(function*() {
   const sshd = (args: ReadonlyArray<string>) =>
     subprocess.run({ command: "sshd", args, allow: anyStatus, timeout: "10 seconds" })
 
+  /** How this sshd is asked, once that is known; the first question finds out, and the others wait for it. */
+  const way: { arguments?: ReadonlyArray<string> } = {}
+  const first = yield* Semaphore.make(1)
+  const scope = yield* Effect.scope
+
   /** `sshd -T`, once more for each of the two things that it can lack. */
-  const test = (
-    args: ReadonlyArray<string>,
-    again = 2
-  ): Effect.Effect<SubprocessResult, SubprocessError | FileError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const result = yield* sshd(["-T", ...args])
-      if (result.exitCode === 0 || again === 0) return result
+  const findTestWay = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+    let how: ReadonlyArray<string> = ["-T"]
+    let result = yield* sshd([...how, ...args])
+    for (let again = 0; again < 2 && result.exitCode !== 0; again++) {
       const directory = /Missing privilege separation directory: (\/\S+)/.exec(result.stderr)?.[1]
-      if (directory !== undefined) {
-        yield* makeDirectory(`${paths.root}${directory}`)
-        return yield* test(args, again - 1)
-      }
-      if (!result.stderr.includes("no hostkeys available")) return result
-      const key = NodePath.join(yield* temporaryDirectory(NodePath.dirname(paths.lockFile)), "key")
-      yield* subprocess.run({ command: "ssh-keygen", args: ["-q", "-t", "ed25519", "-N", "", "-f", key] })
-      return yield* test(["-h", key, ...args], again - 1)
-    })
-
-  /** Whether `-G` is worth trying: an sshd from before 9.3 is asked once. */
-  const known = { dumpsWithoutKeys: true }
-
-  const ask = Effect.fnUntraced(function*(user: string | undefined) {
-    const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
-    if (known.dumpsWithoutKeys) {
-      const printed = yield* sshd(["-G", ...args])
-      known.dumpsWithoutKeys = printed.exitCode === 0
-        || !/option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
-      if (known.dumpsWithoutKeys) return printed
+      if (directory !== undefined) yield* makeDirectory(`${paths.root}${directory}`)
+      else if (result.stderr.includes("no hostkeys available")) {
+        const key = NodePath.join(
+          yield* Scope.provide(temporaryDirectory(NodePath.dirname(paths.lockFile)), scope),
+          "key"
+        )
+        yield* subprocess.run({ command: "ssh-keygen", args: ["-q", "-t", "ed25519", "-N", "", "-f", key] })
+        how = ["-T", "-h", key]
+      } else break
+      result = yield* sshd([...how, ...args])
     }
-    return yield* Effect.scoped(test(args))
+    way.arguments = how
+    return result
   })
+
+  const findWay = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+    const printed = yield* sshd(["-G", ...args])
+    if (printed.exitCode !== 0 && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)) {
+      return yield* findTestWay(args)
+    }
+    way.arguments = ["-G"]
+    return printed
+  })
+
+  const ask = (user: string | undefined): Effect.Effect<SubprocessResult, SubprocessError | FileError> => {
+    const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
+    const asked = (otherwise: Effect.Effect<SubprocessResult, SubprocessError | FileError>) =>
+      Effect.suspend(() => way.arguments === undefined ? otherwise : sshd([...way.arguments, ...args]))
+    return asked(first.withPermits(1)(asked(findWay(args))))
+  }
 
   const configuration = (user?: string): Effect.Effect<Configuration> =>
     ask(user).pipe(
