@@ -65,7 +65,9 @@ const parseTree = (text: string): Effect.Effect<Element, OvfProblem> =>
           case "StartElement": {
             const element: Element = {
               name: local(event.name),
-              nil: Object.entries(event.attributes).some(([name, value]) => local(name) === "nil" && value === "true"),
+              nil: Object.entries(event.attributes).some(([name, value]) =>
+                local(name) === "nil" && /^(true|1)$/.test(value)
+              ),
               children: [],
               text: ""
             }
@@ -91,11 +93,14 @@ const parseTree = (text: string): Effect.Effect<Element, OvfProblem> =>
 const positionOf = ({ column, kind, line }: Xml.XmlError): string =>
   `${kind.toLowerCase()} at line ${line ?? "?"}, column ${column ?? "?"}`
 
+/** The name of an element for a sentence; the root's is the document's own and can be of any length. */
+const named = ({ name }: Element): string => name.slice(0, 64)
+
 /** The one child of that name; twice is refused, since two readers could take different ones. */
 const child = (parent: Element, ...names: ReadonlyArray<string>): Result.Result<Option.Option<Element>, OvfProblem> => {
   const found = parent.children.filter(({ name }) => names.includes(name))
   return found.length > 1
-    ? refuse(`multiple configuration matches for '${names[0]}' (${found.length}) in ${parent.name}`)
+    ? refuse(`multiple configuration matches for '${names[0]}' (${found.length}) in ${named(parent)}`)
     : Result.succeed(Option.fromUndefinedOr(found[0]))
 }
 
@@ -103,7 +108,7 @@ const required = (parent: Element, name: string): Result.Result<Element, OvfProb
   Result.flatMap(
     child(parent, name),
     Option.match({
-      onNone: () => refuse(`missing configuration for '${name}' in ${parent.name}`),
+      onNone: () => refuse(`missing configuration for '${name}' in ${named(parent)}`),
       onSome: (element) => Result.succeed(element)
     })
   )

@@ -10,6 +10,7 @@ import * as Platform from "../../src/layers/Platform.ts"
 import * as Test from "../../src/layers/test/Subprocess.ts"
 import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { temporaryRoot } from "../support/host.ts"
+import { turnsUntil } from "../support/turns.ts"
 
 const live = Live.layer.pipe(Layer.provide(Platform.processes))
 
@@ -117,14 +118,3 @@ describe("Subprocess: live", () => {
       )
     }).pipe(Effect.provide(live)))
 })
-
-/** Lets real events happen until the condition holds; the test's own time limit ends it otherwise. */
-const turnsUntil = (condition: () => boolean, between: Effect.Effect<void> = Effect.void): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    condition()
-      ? Effect.void
-      : between.pipe(
-        Effect.andThen(Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))),
-        Effect.andThen(turnsUntil(condition, between))
-      )
-  )

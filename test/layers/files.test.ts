@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
 import { lstatSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { FileError } from "../../src/errors/FileError.ts"
 import { exists, readText, readTextIfPresent, writeAtomic } from "../../src/layers/live/files.ts"
@@ -61,6 +62,13 @@ describe("files", () => {
       symlinkSync("target", `${root}/link`)
       assert.strictEqual(yield* readText(`${root}/link`), "x")
       assert.strictEqual((yield* Effect.flip(readText(`${root}/link`, { follow: false }))).code, "ELOOP")
+    }))
+
+  it.effect("does not wait for a FIFO in the file's place", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      assert.strictEqual(spawnSync("mkfifo", [`${root}/fifo`]).status, 0)
+      assert.strictEqual(yield* readText(`${root}/fifo`), "")
     }))
 
   it.effect("tells a missing file from an unreadable one", () =>

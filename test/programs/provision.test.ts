@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { TestClock } from "effect/testing"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { defaults } from "../../src/domain/Settings.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
@@ -14,6 +13,7 @@ import { UserError, UserMissingError } from "../../src/errors/UserError.ts"
 import { VmIdentityError } from "../../src/errors/VmIdentityError.ts"
 import { WireServerError } from "../../src/errors/WireServerError.ts"
 import { goodKey, group, makeAgent, metadata, username, vmId } from "../support/agent.ts"
+import { turnsUntil } from "../support/turns.ts"
 
 const noImds = new ImdsError({
   url: "http://169.254.169.254/metadata/instance",
@@ -76,7 +76,8 @@ describe("provision: a first boot", () => {
     Effect.gen(function*() {
       const agent = makeAgent({ wireServer: ["hangs"] })
       const running = yield* Effect.forkChild(agent.boot)
-      yield* TestClock.adjust("1 second")
+      // Fingerprints are made by the platform's own threads, outside the test's clock.
+      yield* turnsUntil(() => agent.wireServer.calls.length > 0)
       assert.deepStrictEqual(states(agent), ["ready"])
       assert.isTrue(agent.kvp.calls.flushed.flat().some(({ key }) => key === "PROVISIONING_REPORT"))
       assert.deepStrictEqual(agent.state.calls, [`configured ${vmId}`])
@@ -87,7 +88,7 @@ describe("provision: a first boot", () => {
     Effect.gen(function*() {
       const agent = makeAgent({ imds: ["hangs"] })
       const running = yield* Effect.forkChild(agent.boot)
-      yield* TestClock.adjust("1 second")
+      yield* turnsUntil(() => agent.imds.calls.length > 0 && agent.media.calls.length > 0)
       assert.lengthOf(agent.imds.calls, 1)
       assert.lengthOf(agent.media.calls, 1)
       yield* Fiber.interrupt(running)

@@ -75,12 +75,18 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
         Effect.andThen(exists(device))
       )
 
-    const unmount = (device: string, directory: string) =>
-      subprocess.run({ command: "umount", args: [directory] }).pipe(
-        Effect.catch(() => subprocess.run({ command: "umount", args: ["-l", directory] })),
-        Effect.andThen(attempt("remove", directory, () => Fs.rmdir(directory))),
+    const removeDirectory = attempt("remove", paths.mediaMountPoint, () => Fs.rmdir(paths.mediaMountPoint))
+
+    const unmount = (device: string) =>
+      subprocess.run({ command: "umount", args: [paths.mediaMountPoint] }).pipe(
+        Effect.catch(() => subprocess.run({ command: "umount", args: ["-l", paths.mediaMountPoint] })),
+        Effect.andThen(removeDirectory),
         Effect.catch((error) =>
-          Effect.logError("The provisioning media is still mounted", { device, directory, error: error.message })
+          Effect.logError("The provisioning media is still mounted", {
+            device,
+            directory: paths.mediaMountPoint,
+            error: error.message
+          })
         ),
         Effect.withSpan("media:unmount")
       )
@@ -91,7 +97,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       // What an agent that was killed has left mounted.
       yield* Effect.forEach(
         rows.filter(([, directory]) => directory === paths.mediaMountPoint),
-        ([device]) => unmount(device ?? "", paths.mediaMountPoint)
+        ([device]) => unmount(device ?? "")
       )
       const mounted = rows.flatMap(([device, directory, type]): ReadonlyArray<Disc> =>
         device !== undefined && directory !== undefined && directory !== paths.mediaMountPoint
@@ -168,10 +174,11 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
           await Fs.chmod(paths.mediaMountPoint, 0o700)
         }).pipe(
           Effect.mapError((error: FileError) => new MediaError({ device, kind: "mount", detail: error.message })),
-          Effect.andThen(mount(device, paths.mediaMountPoint))
+          Effect.andThen(mount(device, paths.mediaMountPoint)),
+          Effect.tapError(() => Effect.ignore(removeDirectory))
         ),
         (mounted) => mounted ? read(device, paths.mediaMountPoint) : Effect.succeed(Option.none<string>()),
-        (mounted) => mounted ? unmount(device, paths.mediaMountPoint) : Effect.void
+        (mounted) => mounted ? unmount(device) : Effect.ignore(removeDirectory)
       )
 
     const environmentOf = Effect.fnUntraced(function*({ device, directory }: Disc) {

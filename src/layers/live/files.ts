@@ -36,7 +36,8 @@ export const readBytes = (
 ): Effect.Effect<Buffer, FileError> =>
   Effect.gen(function*() {
     const maximum = options.maximum ?? 1024 * 1024
-    const flags = constants.O_RDONLY | (options.follow === false ? constants.O_NOFOLLOW : 0)
+    // Without O_NONBLOCK a FIFO in the file's place would be waited for for ever.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | (options.follow === false ? constants.O_NOFOLLOW : 0)
     const bytes = yield* attempt("read", path, async () => {
       const file = await Fs.open(path, flags)
       try {
