@@ -179,6 +179,23 @@ describe("SshProvisioner: where the keys go", () => {
       ])
     }))
 
+  it.effect("asks an sshd that knows -G and takes -C only with -T, as OpenSSH 9.3 to 10.0 do", () =>
+    Effect.gen(function*() {
+      const { commands, install } = yield* host({
+        answer: (command) => {
+          if (/^sshd -G .* -C /.test(command)) {
+            return { exitCode: 255, stderr: "Config test connection parameter (-C) provided without test mode (-T)\n" }
+          }
+          return /^sshd -T .* -C /.test(command) ? { stdout: "authorizedkeysfile .keys/%u\n" } : undefined
+        }
+      })
+      assert.strictEqual(yield* install(), "/home/azureuser/.keys/azureuser")
+      assert.deepStrictEqual(commands().map((command) => command.split(" ").slice(0, 2).join(" ")), [
+        "sshd -G",
+        "sshd -T"
+      ])
+    }))
+
   it.effect("understands the tokens, skips none and takes the first of several", () =>
     Effect.gen(function*() {
       for (

@@ -46,8 +46,8 @@ export const make = Effect.gen(function*() {
   const sshd = (args: ReadonlyArray<string>) =>
     subprocess.run({ command: "sshd", args, allow: anyStatus, timeout: "10 seconds" })
 
-  /** How this sshd is asked, once that is known; the first question finds out, and the others wait for it. */
-  const way: { arguments?: ReadonlyArray<string> } = {}
+  /** How this sshd is asked, in general and for a user, once that is known; the first question finds out, and the others wait for it. */
+  const ways = new Map<"general" | "user", ReadonlyArray<string>>()
   const first = yield* Semaphore.make(1)
   const scope = yield* Effect.scope
 
@@ -68,24 +68,33 @@ export const make = Effect.gen(function*() {
       } else break
       result = yield* sshd([...how, ...args])
     }
-    way.arguments = how
+    return { how, result }
+  })
+
+  const findWay = Effect.fnUntraced(function*(scope: "general" | "user", args: ReadonlyArray<string>) {
+    const printed = yield* sshd(["-G", ...args])
+    const unknown = printed.exitCode !== 0
+      && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
+    // OpenSSH 9.3 to 10.0 know `-G`, and take `-C` only with `-T`.
+    if (!unknown && !printed.stderr.includes("without test mode")) {
+      ways.set(scope, ["-G"])
+      return printed
+    }
+    const { how, result } = yield* findTestWay(args)
+    ways.set("user", how)
+    if (unknown) ways.set("general", how)
     return result
   })
 
-  const findWay = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
-    const printed = yield* sshd(["-G", ...args])
-    if (printed.exitCode !== 0 && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)) {
-      return yield* findTestWay(args)
-    }
-    way.arguments = ["-G"]
-    return printed
-  })
-
   const ask = (user: string | undefined): Effect.Effect<SubprocessResult, SubprocessError | FileError> => {
+    const scope = user === undefined ? "general" : "user"
     const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
     const asked = (otherwise: Effect.Effect<SubprocessResult, SubprocessError | FileError>) =>
-      Effect.suspend(() => way.arguments === undefined ? otherwise : sshd([...way.arguments, ...args]))
-    return asked(first.withPermits(1)(asked(findWay(args))))
+      Effect.suspend(() => {
+        const way = ways.get(scope)
+        return way === undefined ? otherwise : sshd([...way, ...args])
+      })
+    return asked(first.withPermits(1)(asked(findWay(scope, args))))
   }
 
   const configuration = (user?: string): Effect.Effect<Configuration> =>
