@@ -16,6 +16,7 @@ import { lstat } from "node:fs/promises"
 import { join } from "node:path"
 import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
+import { SubprocessError } from "../../src/errors/SubprocessError.ts"
 import * as Live from "../../src/layers/live/ProvisioningMedia.ts"
 import * as Test from "../../src/layers/test/ProvisioningMedia.ts"
 import * as FakeSubprocess from "../../src/layers/test/Subprocess.ts"
@@ -288,6 +289,33 @@ describe("ProvisioningMedia: live, mounting and reading", () => {
       })
   )
 
+  it.effect("unmounts a disc whose mount was killed at its deadline and had succeeded, and tries no other file system", () =>
+    Effect.gen(function*() {
+      const { assertGone, layer, lines, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
+      const late = Layer.effect(
+        Subprocess,
+        Subprocess.use((real) =>
+          Effect.succeed(Subprocess.of({
+            run: (request) =>
+              request.command !== "mount" ? real.run(request) : real.run(request).pipe(
+                Effect.andThen(
+                  writeFiles(root, {
+                    "proc/self/mounts": `${root}/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n`
+                  })
+                ),
+                Effect.andThen(
+                  new SubprocessError({ command: ["mount"], status: "timed out after 10 s", stderr: "" })
+                )
+              )
+          }))
+        )
+      ).pipe(Layer.provide(layer))
+      const error = yield* Effect.flip(environment.pipe(Effect.provide(liveBelow(root, late))))
+      assert.strictEqual(error.kind, "mount")
+      assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), unmounting])
+      assertGone()
+    }))
+
   it.effect("takes an empty drive for no disc, at the first try, and leaves no directory", () =>
     Effect.gen(function*() {
       const { ask, assertGone, lines } = yield* host(["dev/sr0"])
@@ -477,7 +505,7 @@ describe("ProvisioningMedia: live, afterwards", () => {
       const found = yield* environment.pipe(Effect.provide(liveBelow(root, hanging)))
       assert.deepStrictEqual(userOf(found), Option.some("azureuser"))
       assert.deepStrictEqual(asked.map(({ command, timeout }) => [command, timeout]), [
-        ["mount", undefined],
+        ["mount", "10 seconds"],
         ["umount", undefined],
         ["eject", "2 seconds"]
       ])

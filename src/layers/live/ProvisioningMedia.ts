@@ -29,6 +29,9 @@ const fileSystems = ["udf", "iso9660"]
 /** Nothing waits for the ejection, and it must not keep the agent from ending. */
 const ejectTimeout = "2 seconds"
 
+/** Mounting cannot be interrupted, so this is also the longest that a drive that hangs holds up a stop of the agent. */
+const mountTimeout = "10 seconds"
+
 /** An optical disc that the kernel knows; `directory` when it is mounted already. */
 interface Disc {
   readonly device: string
@@ -91,9 +94,21 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
         Effect.withSpan("media:unmount")
       )
 
+    /** The table of mounts; device, directory and type come first in a row. */
+    const mountTable = readText(paths.procMounts).pipe(
+      Effect.catch(() => Effect.succeed("")),
+      Effect.map((table) => table.split("\n").map((line) => line.split(" ").map(unescape)))
+    )
+
+    /** After a mount that failed: one that was killed at its deadline can have done its work all the same. */
+    const cleanUp = (device: string) =>
+      Effect.flatMap(mountTable, (rows) =>
+        rows.some(([, directory]) => directory === paths.mediaMountPoint)
+          ? unmount(device)
+          : Effect.ignore(removeDirectory))
+
     const discs = Effect.gen(function*() {
-      const mounts = yield* Effect.catch(readText(paths.procMounts), () => Effect.succeed(""))
-      const rows = mounts.split("\n").map((line) => line.split(" ").map(unescape))
+      const rows = yield* mountTable
       // What an agent that was killed has left mounted.
       yield* Effect.forEach(
         rows.filter(([, directory]) => directory === paths.mediaMountPoint),
@@ -123,12 +138,15 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
         const outcome = yield* Effect.result(
           subprocess.run({
             command: "mount",
-            args: ["-t", type, "-o", "ro,nosuid,nodev,noexec", device, directory]
+            args: ["-t", type, "-o", "ro,nosuid,nodev,noexec", device, directory],
+            timeout: mountTimeout
           })
         )
         if (Result.isSuccess(outcome)) return true
         if (/no medium found/i.test(outcome.failure.stderr)) return false
         failures.push(outcome.failure.message)
+        // A drive that does not answer answers no other file system either.
+        if (outcome.failure.status.startsWith("timed out")) break
       }
       return yield* new MediaError({ device, kind: "mount", detail: failures.join("; ") })
     }, Effect.withSpan("media:mount"))
@@ -175,7 +193,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
         }).pipe(
           Effect.mapError((error: FileError) => new MediaError({ device, kind: "mount", detail: error.message })),
           Effect.andThen(mount(device, paths.mediaMountPoint)),
-          Effect.tapError(() => Effect.ignore(removeDirectory))
+          Effect.tapError(() => cleanUp(device))
         ),
         (mounted) => mounted ? read(device, paths.mediaMountPoint) : Effect.succeed(Option.none<string>()),
         (mounted) => mounted ? unmount(device) : Effect.ignore(removeDirectory)
