@@ -139,6 +139,8 @@ describe.each(forms)("%s", (_, agent) => {
       assert.strictEqual(await sshdSays(host, "passwordauthentication"), "passwordauthentication yes")
       const hash = (await host.shell(`getent shadow ${username}`)).split(":")[1] ?? ""
       assert.match(hash, /^\$[6y]\$/)
+      await host.write("/var/log/leak", "a line with leaked-word in it\n")
+      assert.strictEqual((await filesWith(host, "leaked-word")).trim(), "/var/log/leak")
       for (const secret of ["Correct-horse;7", "battery>&staple", "battery&gt;&amp;staple"]) {
         assert.strictEqual(await filesWith(host, secret), "")
         assert.notInclude(stderr, secret)

@@ -193,9 +193,10 @@ export const assertProvisioned = async (
   )
 }
 
-/** Which files hold this text, of all that a boot could have written. */
+/** Which files hold this text, of all that a boot could have written; the repository, a mount of its own, may lie below one of the places. */
 export const filesWith = (host: Host, text: string): Promise<string> =>
   host.shell(
-    "grep -rlF -f - /etc /var/log /var/lib/azure-init /var/lib/hyperv /run/azure-init /home /tmp || true",
-    `${text}\n`
+    "text=$(cat); mkdir -p /run/azure-init; find /etc /var/log /var/lib/azure-init /var/lib/hyperv /run/azure-init /home /tmp "
+      + "-xdev -type f -exec grep -lF -e \"$text\" {} + || true",
+    text
   )
