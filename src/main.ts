@@ -15,7 +15,9 @@ const agent = Effect.gen(function*() {
     : yield* Effect.flatMap(Effect.promise(() => import("./programs/commandLine.ts")), ({ parse }) => parse(argv))
   switch (invocation._tag) {
     case "Provision":
-      return yield* provision(invocation.groups).pipe(Effect.provide(Main.layer(invocation.config)))
+      return yield* provision(invocation.groups, invocation.wrongGroups).pipe(
+        Effect.provide(Main.layer(invocation.config))
+      )
     case "Clean":
       return yield* clean(invocation).pipe(Effect.provide(Main.layer(invocation.config)))
     case "Nothing":

@@ -15,10 +15,11 @@ export interface OvfEnvironment {
   /** `PublicKey/Value`, in order; entries that have only a fingerprint are left out and counted. */
   readonly publicKeys: ReadonlyArray<string>
   readonly publicKeysWithoutValue: number
-  /** base64 as given, white space removed; kept, not run. */
+  /** base64 as given, white space removed; kept for a distribution's own layers, not run. */
   readonly customData: Option.Option<Redacted.Redacted<string>>
   readonly preprovisionedVm: boolean
   readonly preprovisionedVmType: string
+  /** For a distribution's own layers, as `customData`. */
   readonly provisionGuestProxyAgent: boolean
 }
 

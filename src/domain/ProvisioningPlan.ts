@@ -5,7 +5,7 @@ import type { SshPublicKey } from "./SshPublicKey.ts"
 import type { GroupName, Username } from "./Username.ts"
 
 /** Where a field of the plan comes from. */
-export type Source = "IMDS" | "media" | "settings"
+export type Source = "IMDS" | "media"
 
 /** A decoded value and where it comes from. */
 export interface Sourced<A> {
@@ -37,7 +37,6 @@ export interface ProvisioningPlan {
   /** `none` when neither source names the host: it keeps the image's name. */
   readonly hostname: Option.Option<Sourced<Hostname>>
   readonly keys: ReadonlyArray<SshPublicKey>
-  readonly rejectedKeys: ReadonlyArray<RejectedKey>
   readonly password: PasswordPlan
   /** Whether sshd is to take passwords, as Azure asked. */
   readonly allowPasswords: boolean

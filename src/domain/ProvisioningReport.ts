@@ -13,6 +13,9 @@ export const maximumKvpReport = 1022
 export const maximumHealthDescription = 4096
 
 const agent = `Azure-Init/${version}`
+/** azure-init's constant: pre-provisioned VMs are handled like ordinary ones. */
+const ppsType = "None"
+
 const documentationUrl = "https://aka.ms/linuxprovisioningerror"
 
 type Field = readonly [key: string, value: string]
@@ -67,8 +70,6 @@ const timestampOf = (iso: string): string => iso.replace(/Z$/, "+00:00")
 export interface ReportContext {
   readonly vmId: VmId
   readonly at: string
-  /** Pre-provisioning type as the OVF environment names it; `None` for an ordinary VM. */
-  readonly ppsType: string
 }
 
 /** The success report, fields and order as azure-init's. */
@@ -76,7 +77,7 @@ export const success = (context: ReportContext): string =>
   encode([
     ["result", "success"],
     ["agent", agent],
-    ["pps_type", context.ppsType],
+    ["pps_type", ppsType],
     ["vm_id", context.vmId],
     ["timestamp", timestampOf(context.at)]
   ], maximumKvpReport)
@@ -97,7 +98,7 @@ export const failure = (
     ["result", "error"],
     ["reason", first.reason],
     ["agent", agent],
-    ["pps_type", context.ppsType],
+    ["pps_type", ppsType],
     ["vm_id", context.vmId],
     ["timestamp", timestampOf(context.at)],
     ["documentation_url", documentationUrl],

@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -61,6 +62,10 @@ export interface DecodedSettings {
 /** A table as a TOML document gives it. */
 export type Table = Readonly<Record<string, unknown>>
 
+/** A TOML parser may give its tables no prototype; dates are objects too. */
+const isTable = (value: unknown): value is Table =>
+  Predicate.isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+
 /** What a key takes: how its value is decoded, and the words for what is expected. */
 interface Kind<A> {
   readonly decode: (value: unknown) => Option.Option<A>
@@ -96,12 +101,12 @@ const names = <const A extends string>(...all: ReadonlyArray<A>): Kind<ReadonlyA
   )
 
 const absolutePath = kind(
-  Schema.String.check(Schema.isPattern(/^\/(?!\/)[^\0\n]*$/), Schema.isPattern(/^(?!.*\/\.\.(\/|$))/)),
+  Schema.String.check(Schema.isPattern(/^\/(?!\/)[^\0\n]*$/), Schema.isPattern(/^(?!.*\/\.\.(\/|$))/s)),
   "an absolute path without '..'"
 )
 
 const keysPath = kind(
-  Schema.String.check(Schema.isPattern(/^[^\0\n]+$/), Schema.isPattern(/^(?!(.*\/)?\.\.(\/|$))/)),
+  Schema.String.check(Schema.isPattern(/^[^\0\n]+$/), Schema.isPattern(/^(?!(.*\/)?\.\.(\/|$))/s)),
   "a path, absolute or below the home directory, without '..'"
 )
 
@@ -119,16 +124,11 @@ const httpOrigin = kind(
   "an http:// URL without a path"
 )
 
-const longestShown = 60
+/** Cuts what a file says to a length that a report has room for. */
+export const shorten = (text: string, longest: number): string =>
+  text.length > longest ? `${text.slice(0, longest)}…` : text
 
-const show = (value: unknown): string => {
-  const text = Predicate.isString(value) || Predicate.isBoolean(value) || Array.isArray(value)
-    ? JSON.stringify(value)
-    : Predicate.isObject(value)
-    ? "a table"
-    : String(value)
-  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text
-}
+const show = (value: unknown): string => isTable(value) ? "a table" : shorten(Formatter.format(value), 60)
 
 /**
  * Decodes one table, a settings file's or several merged.
@@ -145,10 +145,10 @@ export const decodeSettings = (table: Table): DecodedSettings => {
     sections.add(name)
     const value = table[name]
     const known: Array<string> = []
-    if (value !== undefined && !Predicate.isObject(value)) {
+    if (value !== undefined && !isTable(value)) {
       wrong.push({ key: name, found: show(value), expected: `a table [${name}]` })
     }
-    const entries: Table = Predicate.isObject(value) ? Object.fromEntries(Object.entries(value)) : {}
+    const entries: Table = isTable(value) ? value : {}
     return {
       get: <A>(key: string, of: Kind<A>, fallback: A): A => {
         known.push(key)
@@ -255,30 +255,52 @@ export const decodeSettings = (table: Table): DecodedSettings => {
   return { settings, wrong, unknown }
 }
 
-/** The known name that shares most of its words with the given one. */
+/**
+ * The known name that the given one was most likely meant to be: most words in common, then fewest edits; all known names when there is
+ * neither a common word nor a spelling within two edits.
+ */
 const suggestion = (name: string, known: ReadonlyArray<string>): string => {
-  const words = new Set(name.toLowerCase().split(/[_-]/))
-  const shared = (candidate: string) => candidate.split("_").filter((word) => words.has(word)).length
-  const best = known.reduce((left, right) => shared(right) > shared(left) ? right : left, "")
-  return best === "" || shared(best) === 0 ? `one of ${known.join(", ")}` : `${best}, perhaps`
+  const given = shorten(name.toLowerCase(), 60)
+  const words = new Set(given.split(/[_-]/))
+  const [best] = known
+    .map((candidate) => ({
+      candidate,
+      shared: candidate.split("_").filter((word) => words.has(word)).length,
+      edits: editsBetween(given, candidate)
+    }))
+    .sort((left, right) => right.shared - left.shared || left.edits - right.edits)
+  return best !== undefined && (best.shared > 0 || best.edits <= 2)
+    ? `${best.candidate}, perhaps`
+    : `one of ${known.join(", ")}`
+}
+
+/** How many letters must be added, dropped or replaced to make one name of the other (Levenshtein's distance). */
+const editsBetween = (left: string, right: string): number => {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
+  for (const letter of left) {
+    const next = [(row[0] ?? 0) + 1]
+    row.slice(1).forEach((above, index) => {
+      const diagonal = (row[index] ?? 0) + (letter === right[index] ? 0 : 1)
+      next.push(Math.min(above + 1, (next[index] ?? 0) + 1, diagonal))
+    })
+    row = next
+  }
+  return row[right.length] ?? 0
 }
 
 /** The settings of a host without settings files. */
 export const defaults: Settings = decodeSettings({}).settings
 
 /** Merges a later table over an earlier one: tables key by key, everything else replaced. */
-export const mergeTables = (earlier: Table, later: Table): Table => {
-  const merged: Record<string, unknown> = { ...earlier }
-  for (const [key, value] of Object.entries(later)) {
-    const before = merged[key]
-    merged[key] = isTable(before) && isTable(value) ? mergeTables(before, value) : value
-  }
-  return merged
-}
-
-/** A TOML parser may give its tables no prototype; dates are objects too. */
-const isTable = (value: unknown): value is Table =>
-  Predicate.isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+export const mergeTables = (earlier: Table, later: Table): Table =>
+  // From entries, since assigning a key `__proto__` would make its keys look like settings.
+  Object.fromEntries([
+    ...Object.entries(earlier),
+    ...Object.entries(later).map(([key, value]): [string, unknown] => {
+      const before = Object.hasOwn(earlier, key) ? earlier[key] : undefined
+      return [key, isTable(before) && isTable(value) ? mergeTables(before, value) : value]
+    })
+  ])
 
 const toToml = (value: unknown): string =>
   Duration.isDuration(value)

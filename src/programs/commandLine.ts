@@ -45,7 +45,7 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
     Command.withHandler(Effect.fnUntraced(function*(flags) {
       asked.invocation = flags.version
         ? yield* printVersion
-        : { _tag: "Provision", config: yield* configOf(flags.config), groups: yield* groupsOf(flags.groups) }
+        : { _tag: "Provision", config: yield* configOf(flags.config), ...(yield* groupsOf(flags.groups)) }
     })),
     Command.withDescription("Provisions this virtual machine on Azure: once, at first boot, as root")
   )

@@ -12,6 +12,8 @@ export type Invocation =
     readonly _tag: "Provision"
     readonly config: Option.Option<string>
     readonly groups: ReadonlyArray<GroupName>
+    /** Of the environment, what cannot be a group's name. */
+    readonly wrongGroups: ReadonlyArray<string>
   }
   | { readonly _tag: "Clean"; readonly config: Option.Option<string>; readonly logs: boolean }
   /** Help or the version has been printed. */
@@ -19,22 +21,30 @@ export type Invocation =
 
 const fromEnvironment = (name: string) => Config.option(Config.NonEmptyString(name))
 
-const decodeGroups = Schema.decodeEffect(Schema.Array(GroupName))
+const decodeGroup = Schema.decodeOption(GroupName)
 
-/** `a,b` and repeated flags accumulate; empty names are dropped, as azure-init's default is one empty name. */
+/** The names in lists separated by commas; empty ones are dropped, as azure-init's default is one empty name. */
+const split = (lists: ReadonlyArray<string>) => {
+  const names = lists.flatMap((list) => list.split(",")).map((name) => name.trim()).filter((name) => name !== "")
+  return {
+    groups: names.flatMap((name) => Option.toArray(decodeGroup(name))),
+    wrongGroups: names.filter((name) => Option.isNone(decodeGroup(name)))
+  }
+}
+
+/**
+ * The administrator's groups: those of the flags, which accumulate, or else of the environment. A wrong name is an error of usage in a flag;
+ * in the environment of a boot, where nobody could correct it, it is handed on to be reported.
+ */
 export const groupsOf = Effect.fnUntraced(function*(flags: ReadonlyArray<string>) {
-  const given = flags.length > 0
-    ? flags
-    : Option.toArray(yield* fromEnvironment("AZURE_INIT_USER_GROUPS"))
-  const names = given.flatMap((list) => list.split(",")).map((name) => name.trim()).filter((name) => name !== "")
-  return yield* decodeGroups(names).pipe(
-    Effect.catch(() => {
-      const detail =
-        `--groups: found ${JSON.stringify(names.join(","))}, expected names of 1 to 32 letters, digits, '_', '.' or '-'`
-        + ", separated by commas: azure-init --groups adm,video"
-      return Effect.andThen(Console.error(detail), Effect.fail(new UsageError({ detail })))
-    })
-  )
+  if (flags.length === 0) return split(Option.toArray(yield* fromEnvironment("AZURE_INIT_USER_GROUPS")))
+  const found = split(flags)
+  if (found.wrongGroups.length === 0) return found
+  const detail = `--groups: found ${
+    JSON.stringify(found.wrongGroups.join(","))
+  }, expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas: azure-init --groups adm,video`
+  yield* Console.error(detail)
+  return yield* new UsageError({ detail })
 })
 
 /** The value of `--config`, or of `AZURE_INIT_CONFIG` without it. */
@@ -46,7 +56,7 @@ export const boot = Effect.gen(function*() {
   const invocation: Invocation = {
     _tag: "Provision",
     config: yield* configOf(Option.none()),
-    groups: yield* groupsOf([])
+    ...(yield* groupsOf([]))
   }
   return invocation
 })

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { Hostname } from "../domain/Hostname.ts"
 import type { InstanceMetadata } from "../domain/InstanceMetadata.ts"
 import type { OvfEnvironment } from "../domain/OvfEnvironment.ts"
-import type { PasswordPlan, ProvisioningPlan, Source, Sourced } from "../domain/ProvisioningPlan.ts"
+import type { PasswordPlan, ProvisioningPlan, RejectedKey, Source, Sourced } from "../domain/ProvisioningPlan.ts"
 import type { Reportable } from "../domain/Reportable.ts"
 import * as SshPublicKey from "../domain/SshPublicKey.ts"
 import { type GroupName, Username } from "../domain/Username.ts"
@@ -82,6 +82,49 @@ const firstValid = <A>(
 
 const decodeUsername = Schema.decodeOption(Username)
 const decodeHostname = Schema.decodeOption(Hostname)
+
+/** Why the sources gave no key. */
+const troubleOf = ({ imds, media }: Environment): string => {
+  const ofImds = Result.match(imds, { onSuccess: () => "it gives none", onFailure: (error) => error.message })
+  const ofMedia = Result.match(media, {
+    onFailure: (error) => error.message,
+    onSuccess: Option.match({
+      onNone: () => "there is none",
+      onSome: ({ publicKeysWithoutValue }) =>
+        publicKeysWithoutValue === 0 ? "it holds none" : `it names ${publicKeysWithoutValue} by fingerprint only`
+    })
+  })
+  return `IMDS: ${ofImds}; media: ${ofMedia}`
+}
+
+/**
+ * What to report when there is neither a usable key nor a password that counts; `none` when that is what Azure wants: both sources
+ * could be asked and neither has, or promises, any.
+ */
+const whyNobodyGetsIn = (
+  environment: Environment,
+  user: string,
+  password: PasswordPlan,
+  rejected: ReadonlyArray<RejectedKey>,
+  passwordsDisabled: boolean
+): Option.Option<PasswordNotAllowedError | NoAccessError> => {
+  if (password._tag === "Withheld") return Option.some(new PasswordNotAllowedError({ user }))
+  const because = (detail: string) => Option.some(new NoAccessError({ user, detail }))
+  if (rejected.length > 0) {
+    const keys = rejected.map((key) => `${key.source} key ${key.index} (${key.fingerprint}): ${key.why}`)
+    return because(`none of the SSH keys can be used: ${keys.join("; ")}`)
+  }
+  if (password._tag === "Set") return because("Azure gave a password and no SSH key, and bars logins by password")
+  const asked = Result.isSuccess(environment.imds) && Result.isSuccess(environment.media)
+    && Option.match(environment.media.success, {
+      onNone: () => true,
+      onSome: (of) => of.publicKeysWithoutValue === 0
+    })
+  if (asked && passwordsDisabled) return Option.none()
+  return because(
+    `there is no SSH key${passwordsDisabled ? "" : ", nor the password that Azure promises"}: ${troubleOf(environment)}`
+  )
+}
 
 /**
  * Merges what the sources said, field by field, IMDS first, into one decoded plan.
@@ -185,46 +228,25 @@ export const makePlan = Effect.fnUntraced(function*(
       Option.getOrElse(Option.flatMap(media, (of) => of.disablePasswordAuthentication), () => Option.isNone(given))
   })
 
-  if (keys.length === 0 && password._tag === "Withheld") failures.push(new PasswordNotAllowedError({ user }))
+  const passwordCounts = password._tag === "Set" && !passwordsDisabled
   if (password._tag === "Withheld" && keys.length > 0) {
     yield* Effect.logWarning(
       "Azure gave a password, which this image does not allow: the account is locked, its SSH keys let the owner in",
       { username: user }
     )
   }
-  if (keys.length === 0 && password._tag === "Lock") {
-    if (rejectedKeys.length > 0) {
-      failures.push(
-        new NoAccessError({
-          user,
-          detail: `none of the SSH keys can be used: ${
-            rejectedKeys.map((key) => `${key.source} key ${key.index} (${key.fingerprint}): ${key.why}`).join("; ")
-          }`
-        })
-      )
-    } else if (!passwordsDisabled) {
-      failures.push(
-        new NoAccessError({
-          user,
-          detail: `Azure gave no SSH key, and the password that it promises is not to be had: ${
-            Result.match(environment.media, {
-              onSuccess: Option.match({
-                onNone: () => "there is no provisioning media",
-                onSome: () => "the provisioning media holds none"
-              }),
-              onFailure: (error) => error.message
-            })
-          }`
-        })
-      )
-    } else {
+  if (keys.length === 0 && !passwordCounts) {
+    const barred = whyNobodyGetsIn(environment, user, password, rejectedKeys, passwordsDisabled)
+    if (Option.isSome(barred)) failures.push(barred.value)
+    else {
       yield* Effect.logWarning(
         "Azure gave neither an SSH key nor a password: nobody can log in as the administrator yet",
-        {
-          username: user
-        }
+        { username: user }
       )
     }
+  } else if (settings.password_provisioners.allow && !passwordsDisabled && Result.isFailure(environment.media)) {
+    // The keys let the owner in; the password that Azure has for this VM is missing all the same.
+    failures.push(environment.media.failure)
   }
   if (Option.isNone(hostname.value) && hostname.problems.length === 0) {
     yield* Effect.logWarning("Neither source names the host: it keeps its name")
@@ -249,7 +271,6 @@ export const makePlan = Effect.fnUntraced(function*(
       createMissingGroups: settings.user_provisioners.create_missing_groups,
       hostname: hostname.value,
       keys,
-      rejectedKeys,
       password,
       allowPasswords: !passwordsDisabled
     }),

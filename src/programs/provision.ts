@@ -1,6 +1,7 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
 import type { Reportable } from "../domain/Reportable.ts"
@@ -12,6 +13,7 @@ import { unknownVmId, type VmId } from "../domain/VmId.ts"
 import { ProvisioningFailed } from "../errors/ProvisioningFailed.ts"
 import { formatProblem, SettingsError, type SettingsProblem } from "../errors/SettingsError.ts"
 import { UnhandledError } from "../errors/UnhandledError.ts"
+import { UserError } from "../errors/UserError.ts"
 import { CurrentSettings } from "../services/CurrentSettings.ts"
 import { HostnameProvisioner } from "../services/HostnameProvisioner.ts"
 import { PasswordProvisioner } from "../services/PasswordProvisioner.ts"
@@ -26,22 +28,21 @@ import { reportFailure, reportInProgress, reportReady } from "./report.ts"
 /** An agent that finds another one at work waits this long for it; a first boot takes well under a minute when Azure answers. */
 const lockWait = "60 seconds"
 
-/** Runs one branch to its end; its failure is kept with the others. */
-const branch = <A, E extends Reportable, R>(
+/** Runs one branch to its end; what fails in it, a defect included, is kept with the others' failures and does not cut those off. */
+const branch = Effect.fnUntraced(function*<A, E extends Reportable, R>(
   failures: Array<Reportable>,
   work: Effect.Effect<A, E, R>
-): Effect.Effect<Option.Option<A>, never, R> =>
-  work.pipe(
-    Effect.map(Option.some),
-    Effect.catch((error) =>
-      Effect.logError("A part of provisioning failed", { error: error.message }).pipe(
-        Effect.andThen(Effect.sync(() => {
-          failures.push(error)
-          return Option.none()
-        }))
-      )
-    )
+) {
+  const exit = yield* Effect.exit(work)
+  if (Exit.isSuccess(exit)) return Option.some(exit.value)
+  const error = Option.getOrElse(
+    Cause.findErrorOption(exit.cause),
+    () => new UnhandledError({ detail: Cause.pretty(exit.cause) })
   )
+  yield* Effect.logError("A part of provisioning failed", { error: error.message })
+  failures.push(error)
+  return Option.none<A>()
+})
 
 /** What an account needs to let its owner in: password, keys and sudo, together. */
 const provisionAccess = Effect.fnUntraced(function*(
@@ -116,14 +117,25 @@ const applyPlan = Effect.fn("provision:provision")(function*(planned: {
 })
 
 /** From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure wants it. */
-const configure = Effect.fn("azure_init:provision")(function*(vmId: VmId, groups: ReadonlyArray<GroupName>) {
+const configure = Effect.fn("azure_init:provision")(function*(
+  vmId: VmId,
+  groups: ReadonlyArray<GroupName>,
+  wrongGroups: ReadonlyArray<string>
+) {
   const state = yield* ProvisioningState
   const identity = yield* VmIdentity
   const { kernel, os } = yield* identity.software
   yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)
   const environment = yield* getEnvironment
   const planned = yield* makePlan(environment, groups)
-  const failures = [...planned.failures, ...yield* applyPlan(planned)]
+  const wrong = wrongGroups.length === 0 ? [] : [
+    new UserError({
+      user: Option.match(planned.plan, { onNone: () => "nobody", onSome: (plan) => plan.username.value }),
+      operation: `join the groups ${wrongGroups.join(", ")}`,
+      detail: "AZURE_INIT_USER_GROUPS: expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas"
+    })
+  ]
+  const failures = [...planned.failures, ...wrong, ...yield* applyPlan(planned)]
   if (failures.length === 0) yield* branch(failures, state.markConfigured(vmId))
   return failures
 })
@@ -153,13 +165,11 @@ const formatAll = (problems: ReadonlyArray<SettingsProblem>): string => problems
 /** Reports Ready until Azure has accepted it, then writes the marker that keeps later boots from doing anything. */
 const finish = Effect.fnUntraced(function*(vmId: VmId) {
   const state = yield* ProvisioningState
-  yield* Effect.andThen(reportReady(vmId), state.markReported(vmId)).pipe(
-    Effect.catch((error) =>
-      Effect.logError("The VM is configured, but not reported: the next boot reports again", { error: error.message })
-        .pipe(
-          Effect.andThen(Effect.fail(new ProvisioningFailed({ status: 1, detail: error.message })))
-        )
-    )
+  yield* reportReady(vmId).pipe(
+    Effect.catch((error) => leave("The VM is configured, but not reported: the next boot reports again", error.message))
+  )
+  yield* state.markReported(vmId).pipe(
+    Effect.catch((error) => leave("Azure has accepted Ready, and the next boot will report it again", error.message))
   )
   yield* Effect.logInfo("Provisioning is complete")
 })
@@ -188,9 +198,12 @@ const identify = Effect.gen(function*() {
  * The agent: provisions this VM once, and reports it once.
  *
  * A VM that has been reported is left alone, one that has been configured is only reported. `groups` are the administrator's groups
- * from the command line. Fails, with everything reported and logged, as {@link ProvisioningFailed}.
+ * from the command line or the environment, `wrongGroups` what the environment names and no group can be called. Fails, with everything reported and logged, as {@link ProvisioningFailed}.
  */
-export const provision = Effect.fnUntraced(function*(groups: ReadonlyArray<GroupName>) {
+export const provision = Effect.fnUntraced(function*(
+  groups: ReadonlyArray<GroupName>,
+  wrongGroups: ReadonlyArray<string> = []
+) {
   const loaded = yield* SettingsLoaded
   const state = yield* ProvisioningState
   yield* Effect.logInfo("The settings in force", {
@@ -203,7 +216,8 @@ export const provision = Effect.fnUntraced(function*(groups: ReadonlyArray<Group
     (problem) => Effect.logWarning("A setting is not known and has no effect", { problem: formatProblem(problem) })
   )
 
-  const whole = Effect.gen(function*() {
+  /** Ends with `true` when all is done and only Ready is left to say. */
+  const work = Effect.gen(function*() {
     yield* state.lock(lockWait).pipe(
       Effect.catch((error) =>
         error.code === "EWOULDBLOCK"
@@ -215,24 +229,28 @@ export const provision = Effect.fnUntraced(function*(groups: ReadonlyArray<Group
     if (progress === "reported") {
       return Arr.isReadonlyArrayNonEmpty(loaded.errors)
         ? yield* leave("The settings are wrong, and this VM is provisioned already", formatAll(loaded.errors))
-        : undefined
+        : false
     }
     if (Arr.isReadonlyArrayNonEmpty(loaded.errors)) {
       return yield* fail(vmId, [new SettingsError({ problems: loaded.errors })])
     }
     if (progress === "unprovisioned") {
-      const failures = yield* Effect.scoped(Effect.andThen(reportInProgress(vmId), configure(vmId, groups)))
+      const failures = yield* Effect.scoped(
+        Effect.andThen(reportInProgress(vmId), configure(vmId, groups, wrongGroups))
+      )
       if (Arr.isReadonlyArrayNonEmpty(failures)) return yield* fail(vmId, failures)
     }
-    return yield* finish(vmId)
+    return true
   })
 
-  yield* whole.pipe(
-    Effect.scoped,
+  yield* work.pipe(
+    // Only here: nothing may reach Azure after it has accepted Ready.
     Effect.catchCause((cause) =>
       Cause.hasDies(cause)
         ? fail(vmId, [new UnhandledError({ detail: Cause.pretty(cause) })])
         : Effect.failCause(cause)
-    )
+    ),
+    Effect.flatMap((ready) => ready ? finish(vmId) : Effect.void),
+    Effect.scoped
   )
 })

@@ -11,7 +11,7 @@ import { Kvp } from "../services/Kvp.ts"
 import { WireServer } from "../services/WireServer.ts"
 
 const context = (vmId: VmId) =>
-  Effect.map(DateTime.now, (now): Report.ReportContext => ({ vmId, at: DateTime.formatIso(now), ppsType: "None" }))
+  Effect.map(DateTime.now, (now): Report.ReportContext => ({ vmId, at: DateTime.formatIso(now) }))
 
 /** Writes what is queued for the host; trouble with KVP is logged and stops nothing. */
 const flush = Effect.gen(function*() {
@@ -59,11 +59,12 @@ export const reportFailure = Effect.fnUntraced(
  * The request ends, or its connection is closed, when the scope closes: nothing may reach WireServer after the final report.
  */
 export const reportInProgress = Effect.fnUntraced(
-  function*(vmId: VmId): Effect.fn.Return<void, never, CurrentSettings | WireServer | Scope.Scope> {
+  function*(vmId: VmId): Effect.fn.Return<void, never, CurrentSettings | Kvp | WireServer | Scope.Scope> {
     const settings = yield* CurrentSettings
     if (!settings.wireserver.report_in_progress) return
     const wireServer = yield* WireServer
-    yield* wireServer.inProgress(Report.inProgress(vmId)).pipe(
+    yield* flush.pipe(
+      Effect.andThen(wireServer.inProgress(Report.inProgress(vmId))),
       Effect.catch((error) => Effect.logWarning("Azure did not take the in-progress report", { error: error.message })),
       Effect.forkScoped
     )

@@ -4,7 +4,7 @@ import * as Report from "../../src/domain/ProvisioningReport.ts"
 import type { Reportable } from "../../src/domain/Reportable.ts"
 import { unknownVmId } from "../../src/domain/VmId.ts"
 
-const context: Report.ReportContext = { vmId: unknownVmId, at: "2026-11-23T03:27:46.586Z", ppsType: "None" }
+const context: Report.ReportContext = { vmId: unknownVmId, at: "2026-11-23T03:27:46.586Z" }
 
 const problem = (
   reason: string,

@@ -123,7 +123,10 @@ path = "/srv/agent.log"
     ["telemetry.kvp_filter", 1],
     ["azure_init_data_dir.path", "var/lib"],
     ["azure_init_data_dir.path", "/var/../etc"],
-    ["azure_init_log_path.path", "/a\nb"]
+    ["azure_init_log_path.path", "/a\nb"],
+    ["azure_init_log_path.path", "/a\r/../etc"],
+    ["azure_init_log_path.path", tableOf("day = 1979-05-27T07:32:00Z")["day"]],
+    ["ssh.authorized_keys_path", "a\r/../../etc"]
   ]
   for (const [key, value] of refused) {
     it(`refuses ${key} = ${JSON.stringify(value) ?? String(value)}, and keeps the default and the rest`, () => {
@@ -139,16 +142,46 @@ path = "/srv/agent.log"
   }
 
   it("refuses a section that is no table, and an unknown distribution", () => {
-    const { wrong } = decodeSettings({ imds: 3, ssh: [1], distribution: "gentoo" })
-    assert.deepStrictEqual(wrong.map((problem) => problem.key).sort(), ["distribution", "imds", "ssh"])
+    const table = { ...tableOf("telemetry = 1979-05-27T07:32:00Z"), imds: 3, ssh: [1], distribution: "gentoo" }
+    const { wrong } = decodeSettings(table)
+    assert.deepStrictEqual(wrong.map((problem) => problem.key).sort(), ["distribution", "imds", "ssh", "telemetry"])
   })
 
   it("names unknown keys and sections, with the likely one", () => {
     const { settings, unknown, wrong } = decodeSettings({ imds: { read_timeout_secs: 3 }, networking: { on: true } })
     assert.deepStrictEqual(wrong, [])
     assert.deepStrictEqual(unknown.map((problem) => problem.key), ["imds.read_timeout_secs", "networking"])
-    assert.include(unknown[0]?.expected, "timeout_secs, perhaps")
+    assert.strictEqual(unknown[0]?.expected, "request_timeout_secs, perhaps")
+    assert.match(unknown[1]?.expected ?? "", /^one of ssh, .*, azure_init_log_path$/)
     assert.deepStrictEqual(settings, defaults)
+  })
+
+  const suggested: ReadonlyArray<readonly [written: string, meant: string]> = [
+    ["imds.retry_intervall_secs", "retry_interval_secs"],
+    ["wireserver.request_timeout_secs", "read_timeout_secs"],
+    ["password_provisioners.alow", "allow"],
+    ["telemetry.KVP_Diagnostics", "kvp_diagnostics"],
+    ["imdss", "imds"],
+    ["hostname", "hostname_provisioners"]
+  ]
+  for (const [written, meant] of suggested) {
+    it(`takes ${written} for ${meant}`, () => {
+      const [section = "", name] = written.split(".")
+      const { unknown } = decodeSettings({ [section]: name === undefined ? {} : { [name]: 1 } })
+      assert.deepStrictEqual(unknown.map(({ expected, key }) => [key, expected]), [[written, `${meant}, perhaps`]])
+    })
+  }
+
+  it("cuts a long value", () => {
+    const [problem] = decodeSettings({ imds: { endpoint: "x".repeat(10_000) } }).wrong
+    assert.isBelow(problem?.found.length ?? Number.POSITIVE_INFINITY, 80)
+  })
+
+  it("takes no settings from a table by the name of a prototype", () => {
+    const table = tableOf("[__proto__.imds]\nretry_interval_secs = 9\n[constructor]\nx = 1\n")
+    const { settings, unknown, wrong } = decodeSettings(mergeTables(mergeTables({}, table), table))
+    assert.deepStrictEqual([settings, wrong], [defaults, []])
+    assert.deepStrictEqual(unknown.map(({ key }) => key), ["__proto__", "constructor"])
   })
 
   it("merges tables key by key, and replaces everything else", () => {
@@ -192,4 +225,26 @@ path = "/srv/agent.log"
       decodeSettings({ imds: table, ssh: table })
     }
   )
+
+  it.prop(
+    "takes any value of any key, or names the key and keeps the default",
+    { value: Schema.Unknown },
+    ({ value }) => {
+      const { distribution: _, ...sections } = defaults
+      for (const [section, keys] of Object.entries(sections)) {
+        for (const key of Object.keys(keys)) {
+          const { settings, unknown, wrong } = decodeSettings({ [section]: { [key]: value } })
+          assert.deepStrictEqual(unknown, [])
+          if (wrong.length > 0) {
+            assert.deepStrictEqual([wrong.map((problem) => problem.key), settings], [[`${section}.${key}`], defaults])
+          }
+        }
+      }
+    }
+  )
+
+  it("shows a value that JSON has no words for", () => {
+    const { wrong } = decodeSettings({ user_provisioners: { backends: [1n] }, imds: { endpoint: Symbol("x") } })
+    assert.deepStrictEqual(wrong.map(({ found }) => found), ["[1n]", "Symbol(x)"])
+  })
 })

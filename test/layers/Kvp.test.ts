@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
 import {
   chmodSync,
@@ -25,6 +27,7 @@ import { Kvp } from "../../src/services/Kvp.ts"
 import { contract } from "../contracts/Kvp.ts"
 import { pathsBelow, temporaryRoot } from "../support/host.ts"
 import { platformSettings } from "../support/platformSettings.ts"
+import { turnsUntil } from "../support/turns.ts"
 
 const event = (id: string): KvpEntry => ({ key: `azure-init-0.1.1|vm|INFO|http:get|${id}`, value: id })
 const report: KvpEntry = { key: "PROVISIONING_REPORT", value: "result=success" }
@@ -208,9 +211,10 @@ describe("Kvp: live", () => {
         const holder = spawn("flock", ["-x", pool, "sh", "-c", "echo locked; cat >> \"$0\"", pool])
         yield* Effect.callback<void>((resume) => void holder.stdout.once("data", () => resume(Effect.void)))
         kvp.offer(event("a"))
-        const flushed = kvp.flush
+        const flushed = yield* Effect.forkChild(kvp.flush)
         setImmediate(() => holder.stdin.end(record))
-        yield* flushed
+        yield* turnsUntil(() => flushed.pollUnsafe() !== undefined, TestClock.adjust("100 millis"))
+        yield* Fiber.join(flushed)
         assert.deepStrictEqual(decoded(pool), [{ key: "CLOUD_INIT|x", value: "v" }, event("a")])
       })
     ))

@@ -12,7 +12,8 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { lstat } from "node:fs/promises"
+import FsPromises, { lstat } from "node:fs/promises"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
@@ -74,6 +75,22 @@ const environment = ProvisioningMedia.use((media) => media.environment)
 
 /** Lets file work of the live layer come back, which the test's clock knows nothing of. */
 const settle = Effect.promise(() => lstat("/")).pipe(Effect.repeat({ times: 20 }))
+
+/** A drive that hangs: for as long as the scope, opening the document comes to no end. */
+const hangingDrive = Effect.acquireRelease(
+  Effect.sync(() => {
+    const { open } = FsPromises
+    FsPromises.open = (path, ...options) =>
+      String(path).endsWith("ovf-env.xml") ? new Promise(() => undefined) : open(path, ...options)
+    syncBuiltinESMExports()
+    return open
+  }),
+  (open) =>
+    Effect.sync(() => {
+      FsPromises.open = open
+      syncBuiltinESMExports()
+    })
+)
 
 /** A host with nodes in /dev and discs in its drives. */
 const host = Effect.fnUntraced(function*(
@@ -404,6 +421,21 @@ describe("ProvisioningMedia: live, mounting and reading", () => {
         const { ask } = yield* host(["dev/sr0"], { "/dev/sr0": disc(text) })
         assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
       }
+    }))
+
+  it.effect("gives a drive that hangs while it is read ten seconds, and unmounts", () =>
+    Effect.gen(function*() {
+      const { ask, assertGone, lines } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
+      yield* hangingDrive
+      const fiber = yield* Effect.forkChild(Effect.flip(ask))
+      const error = yield* ticking(fiber)
+      assert.strictEqual(error.kind, "read")
+      assert.include(error.message, "/dev/sr0: the drive does not answer")
+      const waited = yield* Clock.currentTimeMillis
+      assert.isAtLeast(waited, 10_000)
+      assert.isBelow(waited, 11_000)
+      assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), unmounting])
+      assertGone()
     }))
 })
 

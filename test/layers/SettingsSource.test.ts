@@ -3,7 +3,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { mkdirSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { join, relative } from "node:path"
 import { defaults } from "../../src/domain/Settings.ts"
 import { formatProblem } from "../../src/errors/SettingsError.ts"
 import * as Live from "../../src/layers/live/SettingsSource.ts"
@@ -78,8 +80,16 @@ describe("SettingsSource: live", () => {
     Effect.gen(function*() {
       const absolute = yield* loadWith({}, "/none.toml")
       assert.include(absolute.errors.map(formatProblem).join(), "/none.toml: found ENOENT")
-      const relative = yield* loadWith({}, "no-such-file-anywhere.toml")
-      assert.lengthOf(relative.errors, 1)
+      // From the root directory this would be there: azure-init looks in every directory above.
+      const { layer, root } = yield* liveWith({ "extra.toml": interval(6) })
+      const load = (config: string) =>
+        SettingsSource.use((source) => source.load(Option.some(config))).pipe(Effect.provide(layer))
+      const above = yield* load(relative("/", join(root, "extra.toml")))
+      assert.lengthOf(above.errors, 1)
+      assert.deepStrictEqual(above.settings, defaults)
+      const here = yield* load(relative(process.cwd(), join(root, "extra.toml")))
+      assert.deepStrictEqual(here.errors, [])
+      assert.strictEqual(Duration.toSeconds(here.settings.imds.retry_interval_secs), 6)
     }))
 
   it.effect("names file, line and key of everything wrong, in every file", () =>
@@ -98,6 +108,27 @@ describe("SettingsSource: live", () => {
       assert.deepStrictEqual(loaded.warnings.map(({ key, line }) => [key, line]), [["ssh.odd", 7]])
     }))
 
+  it.effect("names the line of every kind of mistake, and none where it cannot be sure", () =>
+    Effect.gen(function*() {
+      const text = readFileSync(join(import.meta.dirname, "../fixtures/settings/many-mistakes.toml"), "utf8")
+      const loaded = yield* loadWith({ "etc/azure-init.toml": text })
+      const lines = (problems: typeof loaded.errors) => Object.fromEntries(problems.map(({ key, line }) => [key, line]))
+      assert.deepStrictEqual(lines(loaded.errors), {
+        distribution: 2,
+        "imds.retry_interval_secs": 3,
+        "wireserver.total_retry_timeout_secs": 4,
+        "telemetry.kvp_diagnostics": 7,
+        // The string of several lines says the same.
+        "ssh.query_sshd_config": undefined,
+        "ssh.authorized_keys_path": 15,
+        "user_provisioners.backends": 18,
+        "user_provisioners.groups": 22,
+        hostname_provisioners: 24,
+        "azure_init_log_path.path": 31
+      })
+      assert.deepStrictEqual(lines(loaded.warnings), { "imds.read_timeout_secs": 3, networking: 27 })
+    }))
+
   it.effect("names file and line of a syntax error, and keeps what the other files say", () =>
     Effect.gen(function*() {
       const loaded = yield* loadWith({
@@ -113,7 +144,43 @@ describe("SettingsSource: live", () => {
       const { layer, root } = yield* liveWith({})
       mkdirSync(`${root}/etc/azure-init.d/a.toml`, { recursive: true })
       const loaded = yield* SettingsSource.use((source) => source.load(Option.none())).pipe(Effect.provide(layer))
-      assert.include(loaded.errors.map(formatProblem).join(), "a.toml: found EISDIR")
+      assert.include(loaded.errors.map(formatProblem).join(), "a.toml: found something that is not a regular file")
+    }))
+
+  it.effect("takes no pipe and no device for a file that says nothing, and waits for neither", () =>
+    Effect.gen(function*() {
+      const { layer, root } = yield* liveWith({ "etc/azure-init.toml": interval(7) })
+      execFileSync("mkfifo", [`${root}/pipe.toml`])
+      symlinkSync("/dev/null", `${root}/device.toml`)
+      for (const name of ["pipe.toml", "device.toml"]) {
+        const loaded = yield* SettingsSource.use((source) => source.load(Option.some(`${root}/${name}`))).pipe(
+          Effect.provide(layer)
+        )
+        assert.deepStrictEqual(loaded.errors.map(formatProblem), [
+          `${root}/${name}: found something that is not a regular file, expected a readable file or directory of settings`
+        ])
+        assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 7)
+      }
+    }))
+
+  it.effect("refuses bytes that are not UTF-8 instead of replacing them", () =>
+    Effect.gen(function*() {
+      const { layer, root } = yield* liveWith({})
+      mkdirSync(`${root}/etc`, { recursive: true })
+      writeFileSync(
+        `${root}/etc/azure-init.toml`,
+        Buffer.from("[azure_init_log_path]\npath = \"/caf\xe9\"\n", "latin1")
+      )
+      const loaded = yield* SettingsSource.use((source) => source.load(Option.none())).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(loaded.errors.map(({ found }) => found), ["bytes that are not UTF-8"])
+      assert.deepStrictEqual(loaded.settings, defaults)
+    }))
+
+  it.effect("cuts what a syntax error quotes", () =>
+    Effect.gen(function*() {
+      const loaded = yield* loadWith({ "etc/azure-init.toml": `[imds]\nx = ${"y".repeat(100_000)}\n` })
+      assert.deepStrictEqual(loaded.errors.map(({ line }) => line), [2])
+      assert.isBelow(loaded.errors.map(formatProblem).join().length, 400)
     }))
 
   it.effect("reads the TOML that people write", () =>

@@ -32,7 +32,8 @@ const invocationOf = (argv: ReadonlyArray<string>, env?: Readonly<Record<string,
 const provision = (config: string | undefined, ...groups: ReadonlyArray<string>): Invocation => ({
   _tag: "Provision",
   config: Option.fromUndefinedOr(config),
-  groups: groups.map((name) => GroupName.make(name))
+  groups: groups.map((name) => GroupName.make(name)),
+  wrongGroups: []
 })
 
 const clean = (config: string | undefined, logs: boolean): Invocation => ({
@@ -147,12 +148,14 @@ describe("command line: wrong usage", () => {
       }))
   }
 
-  it.effect("a boot with wrong groups in its environment is refused in the same way", () =>
+  it.effect("a boot with wrong groups in its environment goes on with the good ones, and hands on the others", () =>
     Effect.gen(function*() {
-      const { complained, result } = yield* run(boot, { AZURE_INIT_USER_GROUPS: "adm,-x" })
-      assert.strictEqual(result._tag, "Failure")
-      if (result._tag !== "Failure") return
-      assert.strictEqual(Runtime.getErrorExitCode(result.failure), 2)
-      assert.include(complained, "-x")
+      const { result } = yield* run(boot, { AZURE_INIT_USER_GROUPS: "adm,-x,domain users" })
+      assert.deepStrictEqual(yield* Effect.fromResult(result), {
+        _tag: "Provision",
+        config: Option.none(),
+        groups: [GroupName.make("adm")],
+        wrongGroups: ["-x", "domain users"]
+      })
     }))
 })

@@ -276,6 +276,60 @@ describe("provision: keys and passwords", () => {
       assert.isTrue(agent.user.sudoers.has(username))
     }))
 
+  for (
+    const [why, options] of [
+      ["IMDS is down and the disc has no key", { imds: [noImds], media: [Option.some({ ...disc, publicKeys: [] })] }],
+      [
+        "IMDS is down and the disc names its keys by fingerprint only",
+        { imds: [noImds], media: [Option.some({ ...disc, publicKeys: [], publicKeysWithoutValue: 2 })] }
+      ],
+      [
+        "IMDS has no key and the disc cannot be read",
+        {
+          imds: [{ ...metadata, publicKeys: [] }],
+          media: [new MediaError({ device: "/dev/sr0", kind: "read", detail: "EIO" })]
+        }
+      ],
+      [
+        "the password that is set is one that sshd refuses",
+        {
+          imds: [{ ...metadata, publicKeys: [] }],
+          media: [Option.some({ ...withPassword, publicKeys: [] })],
+          settings: allow
+        }
+      ],
+      [
+        "every key is bad and the password that is set is one that sshd refuses",
+        {
+          imds: [{ ...metadata, publicKeys: [bad] }],
+          media: [Option.some({ ...withPassword, publicKeys: [] })],
+          settings: allow
+        }
+      ]
+    ] satisfies ReadonlyArray<readonly [string, Parameters<typeof makeAgent>[0]]>
+  ) {
+    it.effect(`is not Ready when nobody could log in: ${why}`, () =>
+      Effect.gen(function*() {
+        const agent = makeAgent(options)
+        assert.strictEqual(yield* agent.boot, 1)
+        assert.deepStrictEqual(states(agent), ["failed"])
+        assert.include(agent.report(), "reason=no usable SSH key or password")
+        assert.deepStrictEqual(agent.state.calls, [])
+      }))
+  }
+
+  it.effect("is not Ready without the password that Azure promises where the image allows it, though the keys are in", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({
+        imds: [{ ...metadata, disablePasswordAuthentication: false }],
+        media: [new MediaError({ device: "/dev/sr0", kind: "read", detail: "EIO" })],
+        settings: allow
+      })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.lengthOf([...agent.ssh.installed.keys()], 1)
+      assert.include(agent.report(), "reason=failed to read provisioning media")
+    }))
+
   it.effect("is Ready without keys when Azure wants none, as azure-init", () =>
     Effect.gen(function*() {
       const agent = makeAgent({ imds: [{ ...metadata, publicKeys: [] }] })
@@ -288,7 +342,8 @@ describe("provision: keys and passwords", () => {
       const agent = makeAgent({ imds: [{ ...metadata, publicKeys: [], disablePasswordAuthentication: false }] })
       assert.strictEqual(yield* agent.boot, 1)
       assert.include(agent.report(), "reason=no usable SSH key or password")
-      assert.include(agent.report(), "there is no provisioning media")
+      assert.include(agent.report(), "nor the password that Azure promises")
+      assert.include(agent.report(), "media: there is none")
     }))
 
   it.effect("locks the account and lets the keys in when a password comes that is not allowed", () =>
@@ -375,6 +430,24 @@ describe("provision: failures", () => {
       ) assert.include(described, reason)
       assert.include(described, "reason_5=")
       assert.deepStrictEqual(agent.state.calls, [])
+    }))
+
+  it.effect("finishes the other branches when one of them has a defect, and reports that", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({ hostname: ["defect"] })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.lengthOf([...agent.ssh.installed.keys()], 1)
+      assert.isTrue(agent.user.sudoers.has(username))
+      assert.include(agent.report(), "reason=unhandled error")
+    }))
+
+  it.effect("lets the owner in when the environment names a group that cannot be, and reports that", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({ groups: [group("adm")], wrongGroups: ["domain users"] })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.lengthOf([...agent.ssh.installed.keys()], 1)
+      assert.isTrue(agent.user.members.get(username)?.has("adm"))
+      assert.include(agent.report(), "join the groups domain users")
     }))
 
   it.effect("lets the owner in with the good groups when others are missing, and names them", () =>

@@ -51,6 +51,7 @@ export const makeAgent = (options: {
   readonly settings?: Partial<Settings>
   readonly settingsErrors?: ReadonlyArray<SettingsProblem>
   readonly groups?: ReadonlyArray<GroupName>
+  readonly wrongGroups?: ReadonlyArray<string>
 } = {}) => {
   const imds = Imds.make(options.imds ?? [metadata])
   const media = Media.make(options.media ?? [Option.none()])
@@ -78,7 +79,7 @@ export const makeAgent = (options: {
   )
   /** Boots once; the exit status of the process. */
   const boot = Effect.map(
-    Effect.exit(provision(options.groups ?? []).pipe(Effect.provide(layer))),
+    Effect.exit(provision(options.groups ?? [], options.wrongGroups).pipe(Effect.provide(layer))),
     Exit.match({
       onSuccess: () => 0,
       onFailure: (cause) => {

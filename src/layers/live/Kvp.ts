@@ -25,7 +25,7 @@ const maximumPool = 4 * KvpRecord.maximumRecords * KvpRecord.recordSize
  *
  * The file is opened when something is written, and created with mode 0600 in a directory that is there; without the directory this is no
  * Hyper-V guest with the daemon installed: one warning, and what is queued waits for it. A pool from before this boot is emptied once. A
- * write that fails leaves the file as it was and the queue as it is. With `telemetry.kvp_diagnostics = false` no file is touched.
+ * write that fails cuts off what it has appended and leaves the queue as it is. With `telemetry.kvp_diagnostics = false` no file is touched.
  *
  * Writers are kept out by `flock(2)`, as cloud-init and azure-init do it. The daemon uses `fcntl(2)` locks, which can't be taken from here
  * (util-linux's `flock` has them from 2.41 on); it only writes when the host sets a value.

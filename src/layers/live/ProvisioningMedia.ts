@@ -32,6 +32,9 @@ const ejectTimeout = "2 seconds"
 /** Mounting cannot be interrupted, so this is also the longest that a drive that hangs holds up a stop of the agent. */
 const mountTimeout = "10 seconds"
 
+/** A document of some kilobytes is read in milliseconds; a drive that hangs must not keep what IMDS said from being used. */
+const readTimeout = "10 seconds"
+
 /** An optical disc that the kernel knows; `directory` when it is mounted already. */
 interface Disc {
   readonly device: string
@@ -167,6 +170,10 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
             ? Effect.succeed(Option.none<string>())
             : Effect.fail(new MediaError({ device, kind: "read", detail: error.message }))
         ),
+        Effect.timeoutOrElse({
+          duration: readTimeout,
+          orElse: () => Effect.fail(new MediaError({ device, kind: "read", detail: "the drive does not answer" }))
+        }),
         Effect.withSpan("media:read_ovf_env_to_string")
       )
 

@@ -36,6 +36,11 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings> = Lay
         (found) => found.includes(true)
       )
 
+    /** Whether nobody but us could have put a marker there. */
+    const trusted = attempt("look at", directory, () => Fs.stat(directory)).pipe(
+      Effect.map((status) => status.uid === process.geteuid?.() && (status.mode & 0o022) === 0)
+    )
+
     const prepareDirectory = Effect.gen(function*() {
       const created = yield* attempt(
         "create",
@@ -46,8 +51,7 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings> = Lay
         yield* Effect.logInfo("Made the directory for the markers", { path: directory })
         yield* syncDirectory(NodePath.dirname(created))
       }
-      const status = yield* attempt("look at", directory, () => Fs.stat(directory))
-      if (status.uid !== process.geteuid?.() || (status.mode & 0o022) !== 0) {
+      if (!(yield* trusted)) {
         return yield* new FileError({
           operation: "trust",
           path: directory,
@@ -64,6 +68,10 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings> = Lay
 
     return ProvisioningState.of({
       progress: Effect.fnUntraced(function*(vmId) {
+        if (!(yield* Effect.catch(trusted, () => Effect.succeed(true)))) {
+          yield* Effect.logWarning("Others may write where the markers are: not believing them", { path: directory })
+          return "unprovisioned"
+        }
         if (yield* present(vmId, reportedSuffix)) {
           yield* Effect.logInfo("This VM is provisioned already")
           return "reported"

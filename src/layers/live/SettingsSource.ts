@@ -3,14 +3,26 @@ import * as Toml from "effect/encoding/Toml"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { isUtf8 } from "node:buffer"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
-import { decodeSettings, type KeyProblem, mergeTables, type Table } from "../../domain/Settings.ts"
-import type { FileError } from "../../errors/FileError.ts"
+import { decodeSettings, type KeyProblem, mergeTables, shorten, type Table } from "../../domain/Settings.ts"
+import { FileError } from "../../errors/FileError.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
-import { attempt, readText } from "./files.ts"
+import { attempt, readBytes } from "./files.ts"
+
+/** A parser's message may quote as much of the file as is wrong. */
+const longestMessage = 200
+
+/** A settings file's bytes. A pipe or a device in its place would read as a file that says nothing. */
+const readRegular = Effect.fnUntraced(function*(file: string) {
+  const status = yield* attempt("look at", file, () => Fs.stat(file))
+  return yield* status.isFile()
+    ? readBytes(file)
+    : new FileError({ operation: "read", path: file, detail: "something that is not a regular file" })
+})
 
 /** One settings file as it was read. */
 interface Source {
@@ -32,12 +44,12 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
       const errors: Array<SettingsProblem> = []
       const sources: Array<Source> = []
 
-      /** Failing to read is a problem unless a standard place is just not there. */
-      const optionally = <A>(file: string, optional: boolean, work: Effect.Effect<A, FileError>) =>
+      /** Failing to read is a problem unless a standard place is just not there, which these codes tell. */
+      const optionally = <A>(file: string, absent: ReadonlyArray<string>, work: Effect.Effect<A, FileError>) =>
         work.pipe(
           Effect.map(Option.some),
           Effect.catch((error) => {
-            if (!(optional && error.code === "ENOENT")) {
+            if (!absent.includes(error.code ?? "")) {
               errors.push({ file, found: error.detail, expected: "a readable file or directory of settings" })
             }
             return Effect.succeed(Option.none<A>())
@@ -45,24 +57,33 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
         )
 
       const readFile = Effect.fnUntraced(function*(file: string, optional: boolean) {
-        const text = yield* optionally(file, optional, readText(file))
-        if (Option.isNone(text)) return
-        const parsed = Toml.parse(text.value)
+        const bytes = yield* optionally(file, optional ? ["ENOENT", "ENOTDIR"] : [], readRegular(file))
+        if (Option.isNone(bytes)) return
+        if (!isUtf8(bytes.value)) {
+          errors.push({ file, found: "bytes that are not UTF-8", expected: "a TOML 1.0 document" })
+          return
+        }
+        const text = bytes.value.toString("utf8")
+        const parsed = Toml.parse(text)
         if (Result.isSuccess(parsed)) {
-          sources.push({ file, text: text.value, table: parsed.success })
+          sources.push({ file, text, table: parsed.success })
           return
         }
         const position = / at line (\d+), column \d+/.exec(parsed.failure.message)
         errors.push({
           file,
           ...(position === null ? {} : { line: Number(position[1]) }),
-          found: parsed.failure.message.replace(/ at line \d+, column \d+/, ""),
+          found: shorten(parsed.failure.message.replace(/ at line \d+, column \d+/, ""), longestMessage),
           expected: "a TOML 1.0 document"
         })
       })
 
       const readDirectory = Effect.fnUntraced(function*(directory: string, optional: boolean) {
-        const found = yield* optionally(directory, optional, attempt("list", directory, () => Fs.readdir(directory)))
+        const found = yield* optionally(
+          directory,
+          optional ? ["ENOENT"] : [],
+          attempt("list", directory, () => Fs.readdir(directory))
+        )
         const files = Option.getOrElse(found, () => [])
           .filter((name) => NodePath.extname(name) === ".toml" || name === ".toml")
           .sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
@@ -98,21 +119,25 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
   })
 )
 
-/** The line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it cannot be told. */
+/**
+ * The line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it cannot be told, such as when
+ * a string of several lines has the like.
+ */
 const lineOf = (text: string, key: string): number | undefined => {
   let section = ""
+  const exact: Array<number> = []
+  const around: Array<number> = []
   for (const [index, line] of text.split("\n").entries()) {
-    const header = /^\s*\[\s*([^\][]+?)\s*\]/.exec(line)
-    if (header !== null) {
-      section = header[1] ?? ""
-      if (section === key) return index + 1
-      continue
+    const header = /^\s*\[\[?([^\][]+)\]/.exec(line)?.[1]
+    const assigned = header === undefined ? /^\s*([\w"'-]+(?:\s*\.\s*[\w"'-]+)*)\s*=/.exec(line)?.[1] : undefined
+    const name = (header ?? assigned ?? "").replace(/[\s"']/g, "")
+    if (name === "") continue
+    const whole = header !== undefined || section === "" ? name : `${section}.${name}`
+    if (header !== undefined) section = name
+    if (whole === key) exact.push(index + 1)
+    else if (whole.startsWith(`${key}.`) || (header === undefined && key.startsWith(`${whole}.`))) {
+      around.push(index + 1)
     }
-    const assignment = /^\s*([\w."-]+(?:\s*\.\s*[\w"-]+)*)\s*=/.exec(line)
-    if (assignment === null) continue
-    const name = (assignment[1] ?? "").replace(/[\s"]/g, "")
-    const whole = section === "" ? name : `${section}.${name}`
-    if (whole === key || (section === "" && key.startsWith(`${name}.`))) return index + 1
   }
-  return undefined
+  return exact.length === 0 ? around[0] : exact.length === 1 ? exact[0] : undefined
 }

@@ -4,7 +4,7 @@ import { HostnameError } from "../../errors/HostnameError.ts"
 import { HostnameProvisioner } from "../../services/HostnameProvisioner.ts"
 
 /** A {@link HostnameProvisioner} that keeps the names it was given in `calls`; each call takes the next answer, the last one repeats. */
-export const make = (answers: ReadonlyArray<"set" | { readonly failure: string }> = ["set"]): {
+export const make = (answers: ReadonlyArray<"set" | "defect" | { readonly failure: string }> = ["set"]): {
   readonly layer: Layer.Layer<HostnameProvisioner>
   readonly calls: ReadonlyArray<string>
   /** The name in force, `undefined` before the first success. */
@@ -17,6 +17,7 @@ export const make = (answers: ReadonlyArray<"set" | { readonly failure: string }
       Effect.suspend(() => {
         const answer = answers[Math.min(calls.length, answers.length - 1)] ?? "set"
         calls.push(hostname)
+        if (answer === "defect") return Effect.die(new Error("a defect of the backend"))
         if (answer !== "set") return Effect.fail(new HostnameError({ hostname, detail: answer.failure }))
         current = hostname
         return Effect.void
