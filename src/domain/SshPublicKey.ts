@@ -5,13 +5,13 @@ import * as Result from "effect/Result"
 
 /** An SSH public key that sshd can use: the inner type of the blob is the named type. */
 export interface SshPublicKey {
-  /** `ssh-ed25519`, `ecdsa-sha2-nistp256`, `ssh-rsa-cert-v01@openssh.com`, … */
+  /** `ssh-ed25519`, `ecdsa-sha2-nistp256`, `sk-ssh-ed25519@openssh.com`, …; never a certificate's. */
   readonly type: string
   /** The key blob in canonical base64. */
   readonly blob: string
   /** What follows the blob, possibly empty; one line. */
   readonly comment: string
-  /** `SHA256:…` as `ssh-keygen -l` prints it; a certificate has that of the key in it. */
+  /** `SHA256:…` as `ssh-keygen -l` prints it. */
   readonly fingerprint: string
 }
 
@@ -35,7 +35,7 @@ export interface DecodedKeys {
  *
  * White space and line ends around it are dropped, and so are line ends inside: the Azure portal wraps keys with CR LF. Two keys in
  * one text are refused, and so is everything that sshd would skip in silence: an unknown type, base64 or a structure that is not whole, a
- * blob of another type, RSA below 1024 bits. `ssh-dss` is refused because sshd takes it no longer.
+ * blob of another type, RSA below 1024 bits. A certificate becomes the key that it certifies. `ssh-dss` is refused because sshd takes it no longer.
  */
 export const decode = (text: string): Effect.Effect<SshPublicKey, BadSshPublicKey> => {
   const read = parse(text)
@@ -85,7 +85,7 @@ const withCertificate = (plain: string, fields: ReadonlyArray<Field>): ReadonlyA
 
 const securityKeyEcdsa = [curve("nistp256", 65), "any"] as const
 
-/** Every type that sshd takes in `authorized_keys`. The points of the curves are uncompressed: 1 byte and two coordinates. */
+/** Every type that OpenSSH makes, certificates included. The points of the curves are uncompressed: 1 byte and two coordinates. */
 const keyTypes: ReadonlyMap<string, KeyType> = new Map([
   ...withCertificate("ssh-ed25519", ["ed25519"]),
   ...withCertificate("ssh-rsa", ["any", "rsa modulus"]),
@@ -152,11 +152,13 @@ const parse = (text: string): Parsed => {
   if (known.certificate) fields.certificate()
   if (fields.short) return bad("its blob is cut off", blob)
   if (fields.offset !== blob.length) return bad("bytes follow the key in its blob", blob)
+  const plain = concat(lengthPrefixed(utf8.encode(known.plain)), blob.subarray(start, end))
   return {
-    type,
-    blob: base64,
+    // sshd passes over a certificate in authorized_keys; the key in it lets the same owner in.
+    type: known.certificate ? known.plain : type,
+    blob: known.certificate ? Base64.encode(plain) : base64,
     comment: rest.join(" ").replace(unprintable, "").trim().split(/\s+/).join(" "),
-    digested: concat(lengthPrefixed(utf8.encode(known.plain)), blob.subarray(start, end))
+    digested: plain
   }
 }
 

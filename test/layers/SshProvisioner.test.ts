@@ -411,6 +411,24 @@ const main = "etc/ssh/sshd_config"
 const debian = fixture("sshd_config-debian")
 
 describe("SshProvisioner: password logins", () => {
+  it.effect("are set in a file of /etc in place of a link into /usr, and the link comes back when sshd refuses that", () =>
+    Effect.gen(function*() {
+      for (const refused of [false, true]) {
+        const { allow, at } = yield* host({
+          files: { "usr/share/ssh/sshd_config": "PasswordAuthentication yes\n", "etc/ssh/other": "" },
+          answer: (command) =>
+            refused && command.startsWith("sshd") ? { exitCode: 255, stderr: "Bad configuration option" } : undefined
+        })
+        symlinkSync("../../usr/share/ssh/sshd_config", at(main))
+        yield* Effect.exit(allow(false))
+        assert.strictEqual(readFileSync(at("usr/share/ssh/sshd_config"), "utf8"), "PasswordAuthentication yes\n")
+        assert.strictEqual(lstatSync(at(main)).isSymbolicLink(), refused)
+        if (!refused) {
+          assert.match(readFileSync(at(main), "utf8"), /^# BEGIN azure-init[^\n]*\nPasswordAuthentication no\n/)
+        }
+      }
+    }))
+
   it.effect("are set by a drop-in of 0600 that wins over cloud-init's and azure-init's", () =>
     Effect.gen(function*() {
       const { allow, at, root } = yield* host({
@@ -523,7 +541,7 @@ describe("SshProvisioner: password logins", () => {
       const running = yield* host({
         files: systemd,
         answer: (command) =>
-          command.startsWith("systemctl is-active") ? { exitCode: 3, stdout: "inactive\nactive\n" } : undefined
+          command.startsWith("systemctl is-active") ? { exitCode: 3, stdout: "inactive\nactivating\n" } : undefined
       })
       yield* running.allow(false)
       assert.deepStrictEqual(running.commands().slice(1), [
@@ -533,7 +551,7 @@ describe("SshProvisioner: password logins", () => {
       const stopped = yield* host({
         files: systemd,
         answer: (command) =>
-          command.startsWith("systemctl is-active") ? { exitCode: 3, stdout: "activating\ninactive\n" } : undefined
+          command.startsWith("systemctl is-active") ? { exitCode: 3, stdout: "failed\ninactive\n" } : undefined
       })
       yield* stopped.allow(false)
       assert.deepStrictEqual(stopped.commands().slice(1), ["systemctl is-active ssh.service sshd.service"])

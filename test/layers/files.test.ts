@@ -29,6 +29,14 @@ describe("files", () => {
       assert.deepStrictEqual(readdirSync(root), ["file"])
     }))
 
+  it.effect("writes all the same when a directory stands at its temporary name", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { ".file.azure-init/inside": "kept" })
+      yield* writeAtomic(`${root}/file`, "new", { mode: 0o600 })
+      assert.deepStrictEqual(readdirSync(root).sort(), [".file.azure-init", "file"])
+    }))
+
   it.effect("replaces a symbolic link, and does not touch what it points to", () =>
     Effect.gen(function*() {
       const root = yield* temporaryRoot

@@ -83,15 +83,35 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
 
     const writeDropIn = (line: string) => replace(dropIn, () => line)
 
-    const writeMain = (line: string) =>
-      attempt("find", paths.sshdConfig, () => Fs.realpath(paths.sshdConfig)).pipe(
-        Effect.flatMap((path) => replace(path, (old) => `${blockStart}\n${line}${blockEnd}\n${withoutBlock(old)}`))
-      )
+    /**
+     * A link to another file of `/etc` is followed. One that leads elsewhere, such as into the read-only `/usr` of an immutable
+     * distribution, gives way to a file of `/etc`, and comes back when sshd refuses that.
+     */
+    const writeMain = Effect.fnUntraced(function*(line: string) {
+      const main = paths.sshdConfig
+      const change = (old: string) => `${blockStart}\n${line}${blockEnd}\n${withoutBlock(old)}`
+      const real = yield* attempt("find", main, () => Fs.realpath(main))
+      const etc = yield* attempt("find", `${paths.root}/etc`, () => Fs.realpath(`${paths.root}/etc`))
+      if (real.startsWith(`${etc}/`)) return yield* replace(real, change)
+      const target = yield* attempt("read", main, () => Fs.readlink(main))
+      yield* replace(main, change)
+      return attempt("restore", main, async () => {
+        const link = `${main}.azure-init`
+        await Fs.rm(link, { force: true })
+        await Fs.symlink(target, link)
+        await Fs.rename(link, main)
+      })
+    })
 
     const allowPasswords = Effect.fnUntraced(function*(allowed: boolean) {
       const value = allowed ? "yes" : "no"
       const line = `PasswordAuthentication ${value}\n`
-      const places: Array<{ readonly path: string; readonly write: typeof writeDropIn }> = []
+      const places: Array<
+        {
+          readonly path: string
+          readonly write: (line: string) => Effect.Effect<Effect.Effect<void, FileError>, FileError>
+        }
+      > = []
       if (yield* exists(paths.sshdDropInDirectory)) places.push({ path: dropIn, write: writeDropIn })
       if (yield* exists(paths.sshdConfig)) places.push({ path: paths.sshdConfig, write: writeMain })
       if (places.length === 0) {

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
@@ -103,9 +104,11 @@ export const writeAtomic = (path: string, content: string, options: WriteOptions
   Effect.gen(function*() {
     const directory = NodePath.dirname(path)
     // Always the same name, so that what a killed agent left behind goes away with the next one's.
-    const temporary = NodePath.join(directory, `.${NodePath.basename(path)}.azure-init`)
+    const usual = NodePath.join(directory, `.${NodePath.basename(path)}.azure-init`)
+    // What cannot be removed, such as a directory that a user has put there, is left alone.
+    const free = yield* Effect.isSuccess(attempt("remove", usual, () => Fs.rm(usual, { force: true })))
+    const temporary = free ? usual : `${usual}.${randomBytes(6).toString("hex")}`
     yield* attempt("write", path, async () => {
-      await Fs.rm(temporary, { force: true })
       const file = await Fs.open(
         temporary,
         constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,

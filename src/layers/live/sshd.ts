@@ -121,7 +121,9 @@ export const make = Effect.gen(function*() {
       allow: [0, 1, 2, 3, 4],
       timeout: "5 seconds"
     })
-    const unit = units[states.stdout.trim().split("\n").indexOf("active")]
+    // One that is just starting may have read the old setting; the job queues behind its start.
+    const running = new Set(["active", "activating", "reloading"])
+    const unit = units[states.stdout.trim().split("\n").findIndex((state) => running.has(state))]
     if (unit === undefined) return
     yield* subprocess.run({
       command: "systemctl",
