@@ -77,7 +77,6 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
 
     const appears = (device: string) =>
       Effect.repeat(exists(device), { schedule: udevSettle, until: (there) => there }).pipe(
-        Effect.catch(() => Effect.succeed(false)),
         Effect.andThen(exists(device))
       )
 

@@ -94,7 +94,8 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
       const etc = yield* attempt("find", `${paths.root}/etc`, () => Fs.realpath(`${paths.root}/etc`))
       if (real.startsWith(`${etc}/`)) return yield* replace(real, change)
       const target = yield* attempt("read", main, () => Fs.readlink(main))
-      yield* replace(main, change)
+      // Its own undoing would leave a file where the link was.
+      yield* Effect.asVoid(replace(main, change))
       return attempt("restore", main, async () => {
         const link = `${main}.azure-init`
         await Fs.rm(link, { force: true })
