@@ -203,17 +203,17 @@ class Reader {
     this.blob = blob
   }
 
-  skip(count: number): void {
+  advance(count: number): void {
     if (this.offset + count > this.blob.length) this.short = true
     else this.offset += count
   }
 
   bytes(): Uint8Array {
     const { blob, offset } = this
-    this.skip(4)
+    this.advance(4)
     if (this.short) return blob.subarray(0, 0)
     const length = new DataView(blob.buffer, blob.byteOffset).getUint32(offset)
-    this.skip(length)
+    this.advance(length)
     return this.short ? blob.subarray(0, 0) : blob.subarray(offset + 4, offset + 4 + length)
   }
 
@@ -223,10 +223,10 @@ class Reader {
 
   /** What stands behind the key in a certificate: serial, type, id, principals, two times, options, extensions, reserved, CA key, signature. */
   certificate(): void {
-    this.skip(8 + 4)
+    this.advance(8 + 4)
     this.bytes()
     this.bytes()
-    this.skip(8 + 8)
+    this.advance(8 + 8)
     for (let count = 0; count < 5; count++) this.bytes()
   }
 }
