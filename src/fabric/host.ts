@@ -1,11 +1,13 @@
 /** A throw-away machine on which an agent boots as on Azure: see machine.sh for how it is made. */
 import { spawn, spawnSync } from "node:child_process"
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
+import { companion } from "./companion.ts"
+import { startPlatform } from "./platformProcess.ts"
 import type { Playbook } from "./playbook.ts"
-import { decodeAll, type TranscriptEntry } from "./transcript.ts"
+import type { TranscriptEntry } from "./transcript.ts"
 
 export type { TranscriptEntry } from "./transcript.ts"
 
@@ -25,6 +27,8 @@ export interface HostOptions {
   readonly vmId?: string
   /** The `ovf-env.xml` of the provisioning disc; no disc without it. */
   readonly disc?: string | undefined
+  /** A directory with a Linux file system, `/` without it. Nothing is ever written there. */
+  readonly root?: string
 }
 
 /** How a command on the host ended. */
@@ -77,49 +81,6 @@ const collect = (stream: Readable): Promise<Buffer> =>
       .on("error", reject)
   })
 
-/** A program that answers lines and ends when its standard input does: in a session of its own, so that it can do so after a Ctrl-C. */
-const companion = (command: string, args: ReadonlyArray<string>) => {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true })
-  const waiting: Array<{ readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }> = []
-  const ready: Array<string> = []
-  let rest = ""
-  let complaint = ""
-  let over = false
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (rest + text).split("\n")
-    rest = lines.pop() ?? ""
-    for (const line of lines) {
-      const first = waiting.shift()
-      if (first === undefined) ready.push(line)
-      else first.resolve(line)
-    }
-  })
-  child.stderr.setEncoding("utf8").on("data", (text: string) => complaint += text)
-  child.stdin.on("error", () => {})
-  const ended = new Promise<void>((resolve) => {
-    const end = (why: string) => {
-      over = true
-      for (const { reject } of waiting.splice(0)) reject(new Error(`${command} ended: ${complaint.trim() || why}`))
-      resolve()
-    }
-    child.on("close", (code, signal) => end(`status ${code ?? signal}`)).on("error", (error) => end(error.message))
-  })
-  return {
-    line: () =>
-      new Promise<string>((resolve, reject) => {
-        const first = ready.shift()
-        if (first !== undefined) resolve(first)
-        else if (over) reject(new Error(`${command} ended: ${complaint.trim()}`))
-        else waiting.push({ resolve, reject })
-      }),
-    say: (line: string) => child.stdin.write(`${line}\n`),
-    stop: () => {
-      child.stdin.end()
-      return ended
-    }
-  }
-}
-
 const has = (tool: string): boolean => path.split(":").some((directory) => existsSync(join(directory, tool)))
 
 /** What keeps a machine from being made here, each with what to do about it. */
@@ -152,9 +113,8 @@ const write = (file: string, content: string): void => {
   writeFileSync(file, content)
 }
 
-/** What machine.sh wants to find in its directory, and the empty transcript. */
+/** What machine.sh wants to find in its directory. */
 const prepare = (directory: string, { disc, vmId }: HostOptions): void => {
-  writeFileSync(join(directory, "transcript.jsonl"), "")
   writeFileSync(join(directory, "efi"), "")
   write(join(directory, "sys/class/dmi/id/product_uuid"), `${vmId ?? "9f1c7c3e-5a40-4b7e-9d0b-0f6f2c9a7e11"}\n`)
   write(join(directory, "sys/class/dmi/id/chassis_asset_tag"), "7783-7084-3265-9085-8269-3286-77\n")
@@ -172,7 +132,7 @@ const prepare = (directory: string, { disc, vmId }: HostOptions): void => {
 }
 
 /**
- * Starts a machine and its platform. The machine is a copy-on-write view of this one's root with fresh state, both of Azure's addresses on
+ * Starts a machine and its platform. The machine is a copy-on-write view of a root with fresh state, both of Azure's addresses on
  * its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when there is a disc. It ends with
  * {@link Host.stop}, or with this process.
  */
@@ -181,7 +141,6 @@ export const start = async (options: HostOptions): Promise<Host> => {
   if (lacking.length > 0) throw new Error(lacking.join(" "))
   const directory = mkdtempSync(join(tmpdir(), "azure-fabric-"))
   const uuid = join(directory, "sys/class/dmi/id/product_uuid")
-  const transcript = join(directory, "transcript.jsonl")
   try {
     prepare(directory, options)
   } catch (error) {
@@ -201,23 +160,12 @@ export const start = async (options: HostOptions): Promise<Host> => {
     "sh",
     join(import.meta.dirname, "machine.sh"),
     directory,
-    repository
+    repository,
+    options.root ?? "/"
   ])
   const [, pid = "", keeper = ""] = (await machine.line()).split(" ")
 
-  const platform = companion("nsenter", [
-    "--target",
-    pid,
-    "--net",
-    process.execPath,
-    join(import.meta.dirname, "main.ts"),
-    transcript
-  ])
-  const setPlaybook = async (playbook: Playbook) => {
-    platform.say(JSON.stringify(playbook))
-    const told = await platform.line()
-    if (told !== "ready") throw new Error(`The platform does not take the playbook: ${told}`)
-  }
+  const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
 
   const execute = async (command: ReadonlyArray<string>, { environment, input }: RunOptions = {}) => {
     const began = performance.now()
@@ -253,7 +201,7 @@ export const start = async (options: HostOptions): Promise<Host> => {
   }
 
   try {
-    await setPlaybook(options.playbook)
+    await platform.play(options.playbook)
   } catch (error) {
     await stop()
     throw error
@@ -275,9 +223,9 @@ export const start = async (options: HostOptions): Promise<Host> => {
       })
     },
     read: async (file) => await checked(["cat", "--", file]),
-    play: setPlaybook,
-    transcript: () => decodeAll(readFileSync(transcript, "utf8")),
-    forget: () => writeFileSync(transcript, ""),
+    play: platform.play,
+    transcript: platform.transcript,
+    forget: platform.forget,
     reboot: async (vmId) => {
       await checked(["sh", "-c", rebooting, "reboot", keeper])
       // In place: what the machine's overlay shows is this very file.
