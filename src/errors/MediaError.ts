@@ -4,8 +4,8 @@ import * as Schema from "effect/Schema"
 export class MediaError extends Schema.TaggedError<MediaError>()("MediaError", {
   /** The device or directory: `/dev/sr0`. */
   device: Schema.String,
-  /** `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux takes. */
-  kind: Schema.Literals(["mount", "read", "parse", "accept"]),
+  /** `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux takes, `unmount` with what was mounted. */
+  kind: Schema.Literals(["mount", "read", "parse", "accept", "unmount"]),
   /** What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`. */
   detail: Schema.String
 }) {
@@ -16,6 +16,8 @@ export class MediaError extends Schema.TaggedError<MediaError>()("MediaError", {
         return "error parsing ovf-env.xml"
       case "accept":
         return this.detail
+      case "unmount":
+        return "failed to unmount provisioning media"
       default:
         return "failed to read provisioning media"
     }

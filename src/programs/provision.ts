@@ -17,6 +17,7 @@ import { UserError } from "../errors/UserError.ts"
 import { CurrentSettings } from "../services/CurrentSettings.ts"
 import { HostnameProvisioner } from "../services/HostnameProvisioner.ts"
 import { PasswordProvisioner } from "../services/PasswordProvisioner.ts"
+import { ProvisioningMedia } from "../services/ProvisioningMedia.ts"
 import { ProvisioningState } from "../services/ProvisioningState.ts"
 import { SettingsLoaded } from "../services/SettingsLoaded.ts"
 import { SshProvisioner } from "../services/SshProvisioner.ts"
@@ -136,6 +137,8 @@ const configure = Effect.fn("azure_init:provision")(function*(
     })
   ]
   const failures = [...planned.failures, ...wrong, ...yield* applyPlan(planned)]
+  const media = yield* ProvisioningMedia
+  yield* branch(failures, media.released)
   if (failures.length === 0) yield* branch(failures, state.markConfigured(vmId))
   return failures
 })

@@ -508,6 +508,28 @@ describe("ProvisioningMedia: live, afterwards", () => {
       assert.include(lines[0], "target is busy")
     }))
 
+  it.effect("tells in the end of a disc that it could not unmount, after one more attempt", () =>
+    Effect.gen(function*() {
+      let willing = false
+      const { layer, lines, root } = yield* host(
+        ["dev/sr0"],
+        {},
+        ({ command }) => command === "umount" && !willing ? { exitCode: 32, stderr: "target is busy" } : undefined
+      )
+      yield* writeFiles(root, {
+        "proc/self/mounts": `/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n`,
+        "run/azure-init/media/ovf-env.xml": ""
+      })
+      const released = ProvisioningMedia.use((media) => media.released).pipe(Effect.provide(liveBelow(root, layer)))
+      const error = yield* Effect.flip(released)
+      assert.strictEqual(error.reason, "failed to unmount provisioning media")
+      assert.include(error.message, "/dev/sr0")
+      assert.include(error.message, "target is busy")
+      assert.deepStrictEqual(lines(), [unmounting, "umount -l /run/azure-init/media"])
+      willing = true
+      yield* released
+    }))
+
   it.effect.each(["not found" as const, { exitCode: 1, stderr: "is not hot-pluggable" }])(
     "keeps the document when eject answers %j",
     (answer) =>
@@ -538,7 +560,7 @@ describe("ProvisioningMedia: live, afterwards", () => {
       assert.deepStrictEqual(userOf(found), Option.some("azureuser"))
       assert.deepStrictEqual(asked.map(({ command, timeout }) => [command, timeout]), [
         ["mount", "10 seconds"],
-        ["umount", undefined],
+        ["umount", "5 seconds"],
         ["eject", "2 seconds"]
       ])
     }))

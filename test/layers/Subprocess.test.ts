@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { existsSync, readFileSync } from "node:fs"
@@ -81,6 +82,15 @@ describe("Subprocess: live", () => {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
       ])
     }).pipe(Effect.provide(live)))
+
+  it.effect("fails, as for a missing command, when the spawn itself throws, as Bun's does for a file that is no program", () =>
+    Effect.gen(function*() {
+      const throws = ChildProcessSpawner.make(() => Effect.die(new Error("ENOEXEC: posix_spawn")))
+      const error = yield* Effect.flip(run({ command: "damaged", args: [] })).pipe(
+        Effect.provide(Live.layer.pipe(Layer.provide(Layer.succeed(ChildProcessSpawner.ChildProcessSpawner, throws))))
+      )
+      assert.match(error.status, /^not started: .*ENOEXEC/)
+    }))
 
   it.effect("names the signal that ended a command", () =>
     Effect.gen(function*() {

@@ -224,6 +224,26 @@ describe("UserProvisioner: what goes wrong", () => {
       })
     }, halfDone()))
 
+  for (const [what, change] of [["", () => undefined], [", without getent", noGetent]] as const) {
+    it.effect(`gives an account that a cut-off useradd has left the entries that it lacks${what}`, () =>
+      withLive((users, { host, root }) =>
+        Effect.gen(function*() {
+          yield* writeFiles(root, { "etc/passwd": aliceLine, "etc/shadow": "root:*:1::::::\n", "home/alice/x": "" })
+          const { problems } = yield* users.ensure(plain)
+          assert.deepStrictEqual(problems, [])
+          assert.match(host.read("/etc/shadow"), /^alice:/m)
+          assert.deepStrictEqual(host.callsOf("groupadd").map(({ args }) => args), [
+            ["-g", String(owner.gid), "--", "alice"]
+          ])
+          const before = host.commands().length
+          yield* users.ensure(plain)
+          assert.deepStrictEqual(
+            host.commands().slice(before).filter(([program]) => program !== "getent"),
+            []
+          )
+        }), change))
+  }
+
   it.effect("does not take a getent that fails for an absent account", () =>
     withLive((users, { host }) =>
       Effect.gen(function*() {
@@ -269,14 +289,14 @@ describe("UserProvisioner: what goes wrong", () => {
     return withLive((users, { host }) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(users.ensure(plain))
-        yield* TestClock.adjust("2999 millis")
-        assert.lengthOf(host.callsOf("useradd"), 3)
+        yield* TestClock.adjust("1999 millis")
+        assert.lengthOf(host.callsOf("useradd"), 2)
         yield* TestClock.adjust("1 milli")
         const { problems } = yield* Fiber.join(fiber)
-        assert.lengthOf(host.callsOf("useradd"), 4)
+        assert.lengthOf(host.callsOf("useradd"), 3)
         assert.deepStrictEqual(problems, [])
       }), ({ command }) =>
-      command === "useradd" && tries++ < 3
+      command === "useradd" && tries++ < 2
         ? { exitCode: 1, stderr: "useradd: cannot lock /etc/passwd; try again later." }
         : undefined)
   })
@@ -287,7 +307,7 @@ describe("UserProvisioner: what goes wrong", () => {
         const fiber = yield* Effect.forkChild(Effect.flip(users.ensure(plain)))
         yield* TestClock.adjust("1 minute")
         assert.include((yield* Fiber.join(fiber)).message, "cannot lock /etc/passwd")
-        assert.lengthOf(host.callsOf("useradd"), 6)
+        assert.lengthOf(host.callsOf("useradd"), 3)
       }), ({ command }) =>
       command === "useradd"
         ? { exitCode: 1, stderr: "useradd: cannot lock /etc/passwd; try again later." }

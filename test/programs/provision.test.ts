@@ -441,6 +441,16 @@ describe("provision: failures", () => {
       assert.include(agent.report(), "reason=unhandled error")
     }))
 
+  it.effect("lets the owner in when the disc cannot be unmounted, and reports that", () =>
+    Effect.gen(function*() {
+      const stuck = new MediaError({ device: "/dev/sr0", kind: "unmount", detail: "target is busy" })
+      const agent = makeAgent({ stuckMedia: Option.some(stuck) })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.lengthOf([...agent.ssh.installed], 1)
+      assert.deepStrictEqual(states(agent), ["failed"])
+      assert.include(agent.report(), "reason=failed to unmount provisioning media")
+    }))
+
   it.effect("lets the owner in when the environment names a group that cannot be, and reports that", () =>
     Effect.gen(function*() {
       const agent = makeAgent({ groups: [group("adm")], wrongGroups: ["domain users"] })

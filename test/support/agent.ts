@@ -40,6 +40,7 @@ export const metadata: InstanceMetadata = {
 export const makeAgent = (options: {
   readonly imds?: Parameters<typeof Imds.make>[0]
   readonly media?: Parameters<typeof Media.make>[0]
+  readonly stuckMedia?: Parameters<typeof Media.make>[1]
   readonly wireServer?: Parameters<typeof WireServer.make>[0]
   readonly state?: State.Script
   readonly user?: User.Script
@@ -54,7 +55,7 @@ export const makeAgent = (options: {
   readonly wrongGroups?: ReadonlyArray<string>
 } = {}) => {
   const imds = Imds.make(options.imds ?? [metadata])
-  const media = Media.make(options.media ?? [Option.none()])
+  const media = Media.make(options.media ?? [Option.none()], options.stuckMedia)
   const wireServer = WireServer.make(options.wireServer)
   const state = State.make(options.state)
   const user = User.make(options.user)

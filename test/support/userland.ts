@@ -39,9 +39,9 @@ export const userland = (
   const join = (group: string, name: string) =>
     setField("/etc/group", group, 3, [...new Set([...membersOf(group), name])].join(","))
 
-  const addGroup = (group: string): Subprocess.Answer => {
+  const addGroup = (group: string, gid = String(owner.gid)): Subprocess.Answer => {
     if (lineOf("/etc/group", group) !== undefined) return { exitCode: 9, stderr: `group '${group}' already exists` }
-    append("/etc/group", `${group}:x:${owner.gid}:`)
+    append("/etc/group", `${group}:x:${gid}:`)
     return {}
   }
   const addUser = (name: string, comment: string, home: string, groups: ReadonlyArray<string>, primary?: string) => {
@@ -68,6 +68,7 @@ export const userland = (
     switch (command) {
       case "getent": {
         const line = lineOf(`/etc/${first}`, second)
+          ?? lines(`/etc/${first}`).find((each) => each.split(":")[2] === second)
         return line === undefined ? { exitCode: 2 } : { stdout: `${line}\n` }
       }
       case "id":
@@ -84,11 +85,19 @@ export const userland = (
         second.split(",").forEach((group) => join(group, args[2] ?? ""))
         return {}
       case "groupadd":
-        return addGroup(second)
+        return addGroup(args.at(-1) ?? "", option("-g"))
+      case "pwconv":
+        for (const [name] of lines("/etc/passwd").map((line) => line.split(":"))) {
+          if (name !== undefined && lineOf("/etc/shadow", name) === undefined) {
+            append("/etc/shadow", `${name}:x:20000:0:99999:7:::`)
+          }
+        }
+        return {}
       case "adduser":
         return addUser(args.at(-1) ?? "", option("-g") ?? "", option("-h") ?? "", [])
       case "addgroup":
         if (args.length === 1) return addGroup(first)
+        if (first === "-g") return addGroup(args.at(-1) ?? "", second)
         join(second, first)
         return {}
       case "passwd":

@@ -32,6 +32,9 @@ const ejectTimeout = "2 seconds"
 /** Mounting cannot be interrupted, so this is also the longest that a drive that hangs holds up a stop of the agent. */
 const mountTimeout = "10 seconds"
 
+/** The kernel unmounts a disc that is only read in milliseconds. */
+const unmountTimeout = "5 seconds"
+
 /** A document of some kilobytes is read in milliseconds; a drive that hangs must not keep what IMDS said from being used. */
 const readTimeout = "10 seconds"
 
@@ -82,18 +85,28 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
 
     const removeDirectory = attempt("remove", paths.mediaMountPoint, () => Fs.rmdir(paths.mediaMountPoint))
 
+    const umount = (...options: ReadonlyArray<string>) =>
+      subprocess.run({ command: "umount", args: [...options, paths.mediaMountPoint], timeout: unmountTimeout })
+
     const unmount = (device: string) =>
-      subprocess.run({ command: "umount", args: [paths.mediaMountPoint] }).pipe(
-        Effect.catch(() => subprocess.run({ command: "umount", args: ["-l", paths.mediaMountPoint] })),
+      umount().pipe(
+        Effect.catch(() => umount("-l")),
         Effect.andThen(removeDirectory),
-        Effect.catch((error) =>
-          Effect.logError("The provisioning media is still mounted", {
+        Effect.mapError((error) =>
+          new MediaError({
             device,
-            directory: paths.mediaMountPoint,
-            error: error.message
+            kind: "unmount",
+            detail: `it is still mounted on ${paths.mediaMountPoint}, where only root can read it: ${error.message}`
           })
         ),
         Effect.withSpan("media:unmount")
+      )
+
+    /** In the middle of the work, that the disc stays mounted keeps nobody from going on; `released` tells of it at the end. */
+    const tryUnmount = (device: string) =>
+      Effect.catch(
+        unmount(device),
+        (error) => Effect.logError("Going on with a disc mounted", { error: error.message })
       )
 
     /** The table of mounts; device, directory and type come first in a row. */
@@ -106,7 +119,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
     const cleanUp = (device: string) =>
       Effect.flatMap(mountTable, (rows) =>
         rows.some(([, directory]) => directory === paths.mediaMountPoint)
-          ? unmount(device)
+          ? tryUnmount(device)
           : Effect.ignore(removeDirectory))
 
     const discs = Effect.gen(function*() {
@@ -114,7 +127,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       // What an agent that was killed has left mounted.
       yield* Effect.forEach(
         rows.filter(([, directory]) => directory === paths.mediaMountPoint),
-        ([device]) => unmount(device ?? "")
+        ([device]) => tryUnmount(device ?? "")
       )
       const mounted = rows.flatMap(([device, directory, type]): ReadonlyArray<Disc> =>
         device !== undefined && directory !== undefined && directory !== paths.mediaMountPoint
@@ -202,7 +215,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
           Effect.tapError(() => cleanUp(device))
         ),
         (mounted) => mounted ? read(device, paths.mediaMountPoint) : Effect.succeed(Option.none<string>()),
-        (mounted) => mounted ? unmount(device) : Effect.ignore(removeDirectory)
+        (mounted) => mounted ? tryUnmount(device) : Effect.ignore(removeDirectory)
       )
 
     const environmentOf = Effect.fnUntraced(function*({ device, directory }: Disc) {
@@ -233,6 +246,13 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       return Option.none<OvfEnvironment>()
     })
 
-    return ProvisioningMedia.of({ environment })
+    const released = Effect.flatMap(mountTable, (rows) =>
+      Effect.forEach(
+        rows.filter(([, directory]) => directory === paths.mediaMountPoint),
+        ([device]) => unmount(device ?? ""),
+        { discard: true }
+      ))
+
+    return ProvisioningMedia.of({ environment, released })
   })
 )

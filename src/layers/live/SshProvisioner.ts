@@ -10,7 +10,7 @@ import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
-import { attempt, exists, readTextIfPresent, syncDirectory, writeAtomic } from "./files.ts"
+import { attempt, exists, readBytesIfPresent, syncDirectory, writeAtomic } from "./files.ts"
 import { writeUserFile } from "./homeFile.ts"
 import * as Sshd from "./sshd.ts"
 
@@ -205,9 +205,10 @@ const takesPasswordsThroughPam = (values: ReadonlyMap<string, string>): boolean 
 
 /** Changes a file of sshd's configuration, mode 0600 and root's when it is new; gives back how to undo it. */
 const replace = Effect.fnUntraced(function*(path: string, change: (old: string) => string) {
-  const old = yield* readTextIfPresent(path)
-  const content = change(old ?? "")
-  if (content === old) return Effect.void
+  const old = yield* readBytesIfPresent(path)
+  // Latin-1 has a character for every byte, so that comments in whatever encoding stay as they are.
+  const content = Buffer.from(change(old?.toString("latin1") ?? ""), "latin1")
+  if (old?.equals(content) === true) return Effect.void
   if (old === undefined) {
     yield* writeAtomic(path, content, { mode: 0o600 })
     return attempt("remove", path, () => Fs.rm(path)).pipe(Effect.andThen(syncDirectory(NodePath.dirname(path))))

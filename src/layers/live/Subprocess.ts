@@ -42,7 +42,11 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
             : Stream.make(Redacted.value(request.stdin)).pipe(Stream.encodeText),
           forceKillAfter: "1 second"
         })
-      ).pipe(Effect.mapError((error) => failed(startFailure(error))))
+      ).pipe(
+        Effect.mapError((error) => failed(startFailure(error))),
+        // A file that is no program makes the run-time's own spawn throw.
+        Effect.catchDefect((defect) => Effect.fail(failed(`not started: ${String(defect)}`)))
+      )
 
       const { exitCode, stderr, stdout } = yield* Effect.all({
         stdout: collect(handle.stdout),

@@ -28,8 +28,11 @@ const notInDatabase = 2
 /** useradd's exit status for a name that is taken (useradd(8)). */
 const nameInUse = 9
 
-/** shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; a few more tries outlast a package being installed. */
-const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])
+/** shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; three times that outlasts a package being installed. */
+const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(2)])
+
+/** passwd(5): the password is in `/etc/shadow`. */
+const shadowed = "x"
 
 /** passwd(5): name, password, uid, gid, comment, home, shell. */
 const passwdLine = /^[^:]*:[^:]*:(\d+):(\d+):[^:]*:(\/[^:]*):[^:]*$/
@@ -40,6 +43,10 @@ interface Tools {
   readonly create: (name: Username, groups: ReadonlyArray<GroupName>) => Effect.Effect<unknown, SubprocessError>
   readonly join: (name: Username, groups: ReadonlyArray<GroupName>) => Effect.Effect<unknown, SubprocessError>
   readonly createGroup: (group: GroupName) => Effect.Effect<unknown, SubprocessError>
+  /** Makes the account's own group, with the id that the account has already. */
+  readonly createOwnGroup: (account: UserAccount) => Effect.Effect<unknown, SubprocessError>
+  /** Gives every account of `/etc/passwd` that has no entry in `/etc/shadow` one, which takes no password. */
+  readonly completeShadow: Effect.Effect<unknown, SubprocessError>
 }
 
 const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tools) =>
@@ -59,7 +66,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       if (asked.failure.status !== "not found") return yield* asked.failure
       // BusyBox userlands have no getent, and no name service but the files.
       const text = yield* readTextIfPresent(database === "group" ? paths.group : `${paths.root}/etc/passwd`)
-      return Option.fromUndefinedOr(text?.split("\n").find((line) => line.startsWith(`${key}:`)))
+      // Groups are looked for by their id as well, which is the third field.
+      return Option.fromUndefinedOr(
+        text?.split("\n").find((line) => line.startsWith(`${key}:`) || line.split(":")[2] === key)
+      )
     })
 
     const find = Effect.fnUntraced(function*(name: Username) {
@@ -124,6 +134,26 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       return { present, problems }
     })
 
+    /** `useradd` writes one file after the other: one that was cut short leaves an account without the later entries. */
+    const ensureEntries = Effect.fnUntraced(function*(account: UserAccount) {
+      const entryIn = (path: string) =>
+        Effect.map(
+          readTextIfPresent(path),
+          (text) => text?.split("\n").find((line) => line.startsWith(`${account.name}:`))
+        )
+      const own = yield* entryIn(`${paths.root}/etc/passwd`)
+      // Another account's entries are kept elsewhere, such as in LDAP.
+      if (own === undefined) return
+      if (own.split(":")[1] === shadowed && (yield* entryIn(paths.shadow)) === undefined) {
+        yield* Effect.logWarning("The account has no entry in the shadow file, making one", { username: account.name })
+        yield* retried(tools.completeShadow)
+      }
+      if (Option.isNone(yield* lookUp("group", String(account.gid)))) {
+        yield* Effect.logWarning("The account's own group is missing, making it", { username: account.name })
+        yield* retried(tools.createOwnGroup(account))
+      }
+    })
+
     /** An account whose creation was cut short may lack its home, or have one that is not its own yet. */
     const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
       const home = `${paths.root}${account.home}`
@@ -179,6 +209,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
             Effect.catch(trouble(`add the groups ${wanted.join(", ")}`))
           )
         }
+        yield* Effect.catch(ensureEntries(known), trouble("complete the account"))
         yield* Effect.catch(ensureHome(known), trouble("make the home directory"))
         return { account: known, problems }
       }
@@ -257,7 +288,9 @@ export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
       )
     },
     join: (name, groups) => run({ command: "usermod", args: ["-aG", groups.join(","), name] }),
-    createGroup: (group) => run({ command: "groupadd", args: ["--", group] })
+    createGroup: (group) => run({ command: "groupadd", args: ["--", group] }),
+    createOwnGroup: ({ gid, name }) => run({ command: "groupadd", args: ["-g", String(gid), "--", name] }),
+    completeShadow: run({ command: "pwconv", args: [] })
   }))
 )
 
@@ -274,7 +307,10 @@ export const layerAdduser: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
           join(name, groups)
         ),
       join,
-      createGroup: (group) => run({ command: "addgroup", args: [group] })
+      createGroup: (group) => run({ command: "addgroup", args: [group] }),
+      createOwnGroup: ({ gid, name }) => run({ command: "addgroup", args: ["-g", String(gid), name] }),
+      // BusyBox has no pwconv; its passwd and chpasswd make the entry that they miss.
+      completeShadow: Effect.void
     }
   })
 )

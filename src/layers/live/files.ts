@@ -67,11 +67,15 @@ export const readText = (
   options: { readonly maximum?: number; readonly follow?: boolean } = {}
 ): Effect.Effect<string, FileError> => Effect.map(readBytes(path, options), (bytes) => bytes.toString("utf8"))
 
-/** As {@link readText}, with `undefined` for a file that is not there. */
-export const readTextIfPresent = (path: string): Effect.Effect<string | undefined, FileError> =>
-  readText(path).pipe(
+/** As {@link readBytes}, with `undefined` for a file that is not there. */
+export const readBytesIfPresent = (path: string): Effect.Effect<Buffer | undefined, FileError> =>
+  readBytes(path).pipe(
     Effect.catch((error) => error.code === "ENOENT" ? Effect.succeed(undefined) : Effect.fail(error))
   )
+
+/** As {@link readText}, with `undefined` for a file that is not there. */
+export const readTextIfPresent = (path: string): Effect.Effect<string | undefined, FileError> =>
+  Effect.map(readBytesIfPresent(path), (bytes) => bytes?.toString("utf8"))
 
 /** Makes the entries of a directory durable, after a file in it was created, renamed or removed. */
 export const syncDirectory = (directory: string): Effect.Effect<void, FileError> =>
@@ -100,7 +104,11 @@ export interface WriteOptions {
  * The content goes to a new file of the same directory (hidden, `O_EXCL`, no link followed); mode and owner are set on the open file; it
  * is synced, checked, renamed, and the directory is synced. A symbolic link at `path` is replaced, never followed.
  */
-export const writeAtomic = (path: string, content: string, options: WriteOptions): Effect.Effect<void, FileError> =>
+export const writeAtomic = (
+  path: string,
+  content: string | Uint8Array,
+  options: WriteOptions
+): Effect.Effect<void, FileError> =>
   Effect.gen(function*() {
     const directory = NodePath.dirname(path)
     // Always the same name, so that what a killed agent left behind goes away with the next one's.

@@ -2,13 +2,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import { FileError } from "../../errors/FileError.ts"
 import { attempt } from "./files.ts"
 
 /** How often a lock that somebody else holds is asked for. */
 const interval = Duration.millis(100)
+
+/** The helper does not wait for the lock; it takes 2 to 6 ms. */
+const helperTimeout = Duration.seconds(2)
 
 /**
  * Opens a file and takes an exclusive `flock(2)` on it until the scope closes.
@@ -36,14 +39,28 @@ export const openLocked = (
     return file
   })
 
+const lockError = (path: string, detail: string, code?: string) =>
+  new FileError({ operation: "lock", path, detail, ...(code === undefined ? {} : { code }) })
+
 const flock = (path: string, fd: number): Effect.Effect<void, FileError> =>
-  Effect.callback((resume) => {
-    const fail = (detail: string, code?: string) =>
-      resume(Effect.fail(new FileError({ operation: "lock", path, detail, ...(code === undefined ? {} : { code }) })))
-    const child = spawn("flock", ["-x", "-n", "3"], {
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-      stdio: ["ignore", "ignore", "pipe", fd]
+  Effect.try({
+    try: () =>
+      spawn("flock", ["-x", "-n", "3"], {
+        env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+        stdio: ["ignore", "ignore", "pipe", fd]
+      }),
+    catch: (thrown) => lockError(path, `the helper flock (util-linux) does not start: ${String(thrown)}`)
+  }).pipe(
+    Effect.flatMap((child) => answerOf(path, child)),
+    Effect.timeoutOrElse({
+      duration: helperTimeout,
+      orElse: () => Effect.fail(lockError(path, "the helper flock (util-linux) does not answer"))
     })
+  )
+
+const answerOf = (path: string, child: ChildProcess): Effect.Effect<void, FileError> =>
+  Effect.callback((resume) => {
+    const fail = (detail: string, code?: string) => resume(Effect.fail(lockError(path, detail, code)))
     let said = ""
     child.stderr?.on("data", (chunk: Buffer) => {
       said += chunk.toString()
