@@ -49,7 +49,7 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
             onFailure: (detail) =>
               Effect.fail<Trouble>({ kind: "document", detail, passing: true, status: response.status })
           })),
-      retry: true,
+      retry: "passing",
       timeouts: {
         request: imds.request_timeout_secs,
         interval: imds.retry_interval_secs,

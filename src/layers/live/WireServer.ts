@@ -35,7 +35,7 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
     const endpoint = wireserver.health_endpoint
     const host = URL.parse(endpoint)?.host
 
-    const send = (report: Report, options: { readonly retry: boolean }): Effect.Effect<void, WireServerError> =>
+    const send = (report: Report, retry: "never" | "always"): Effect.Effect<void, WireServerError> =>
       Effect.gen(function*() {
         const { state } = report
         // In the order of azure-init; the body adds its length.
@@ -55,7 +55,7 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
           client,
           request: Effect.succeed(request),
           read: Effect.succeed,
-          retry: options.retry,
+          retry,
           timeouts: {
             request: wireserver.read_timeout_secs,
             interval: wireserver.retry_interval_secs,
@@ -79,18 +79,18 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
 
     return WireServer.of({
       ready: Effect.logInfo("Reporting that provisioning is complete").pipe(
-        Effect.andThen(send({ state: "Ready" }, { retry: true })),
+        Effect.andThen(send({ state: "Ready" }, "always")),
         Effect.withSpan("health:report_ready")
       ),
       inProgress: (description) =>
         send(
           { details: { description: wellFormed(description), subStatus: "Provisioning" }, state: "NotReady" },
-          { retry: false }
+          "never"
         ),
       failed: (description) =>
         send(
           { details: { description: wellFormed(description), subStatus: "ProvisioningFailed" }, state: "NotReady" },
-          { retry: true }
+          "always"
         )
     })
   })

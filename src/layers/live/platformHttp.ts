@@ -50,8 +50,8 @@ export interface Exchange<A> {
   readonly request: Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Takes what is needed from a 2xx answer, while the connection is open. */
   readonly read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, Trouble>
-  /** `false` asks once. */
-  readonly retry: boolean
+  /** After which answers to ask again: none, those that tell of a moment and not of the request, or every one but 2xx. */
+  readonly retry: "never" | "passing" | "always"
   readonly timeouts: {
     /** One attempt, from the connection to the last byte of the body. */
     readonly request: Duration.Duration
@@ -66,7 +66,7 @@ export interface Exchange<A> {
  * Asks until there is an answer with a status of 2xx that `read` can use.
  *
  * Statuses 400, 404, 408, 410, 425, 429 and 5xx, trouble with the connection, and answers that cannot be used are followed by another attempt after the
- * interval, or after `Retry-After` where that is longer. Other statuses fail at once; redirects are not followed. Nothing goes on
+ * interval, or after `Retry-After` where that is longer. Other statuses fail at once, unless `retry` says otherwise; redirects are not followed. Nothing goes on
  * beyond the total: the last attempt is cut short, a `Retry-After` that leads beyond it is cut to one interval before it, and where
  * the wait alone would reach it, the exchange fails without waiting. The clock of the deadline is monotonic, since the time of day is often
  * set while a VM boots.
@@ -87,11 +87,15 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
 
     /** How long to wait before the next attempt. */
     const recover = Effect.fnUntraced(function*(trouble: Trouble, attempts: number) {
-      if (!trouble.passing || !call.retry) return yield* giveUp(trouble, attempts)
+      if (call.retry === "never" || (call.retry === "passing" && !trouble.passing)) {
+        return yield* giveUp(trouble, attempts)
+      }
       const remaining = yield* left
       const asked = Duration.min(trouble.retryAfter ?? Duration.zero, Duration.subtract(remaining, interval))
       const wait = Duration.max(interval, asked)
-      if (Duration.isGreaterThanOrEqualTo(wait, remaining)) return yield* giveUp(trouble, attempts)
+      if (Duration.isGreaterThanOrEqualTo(wait, remaining)) {
+        return yield* giveUp(trouble, attempts)
+      }
       yield* Effect.logWarning(`The request failed, the next attempt follows in ${seconds(wait)}`, {
         error: trouble.detail,
         remaining: seconds(remaining)
