@@ -42,8 +42,8 @@ const directivePattern = new RegExp(
   `^(?<target>[\\w:.-]+)?(?<span>\\[(?<name>[^\\]{}]*)(?:\\{(?<fields>[^{}]*)\\})?\\])?(?:=(?<level>${levelPattern}))?$`,
   "i"
 )
-/** A comma that does not stand between brackets. */
-const separator = /,(?![^[]*\])/
+/** What stands between commas; those between brackets separate nothing. No part can be matched in two ways, or long lists would take minutes. */
+const directiveTexts = /(?:[^,[]+|\[[^\][]*\]|\[)+/g
 
 const maximumOf = (level: string | undefined): number => {
   if (level === undefined) return verbosity.TRACE
@@ -79,7 +79,7 @@ const parseDirective = (text: string): Result.Result<Directive, string> => {
  * `off`, `error`, `warn`, `info`, `debug`, `trace` in any case, or 0 to 5. The failure names the directive that is wrong.
  */
 export const parse = (text: string): Result.Result<LogFilter, string> => {
-  const parts = text.split(separator).map((part) => part.trim()).filter((part) => part !== "")
+  const parts = (text.match(directiveTexts) ?? []).map((part) => part.trim()).filter((part) => part !== "")
   if (parts.length === 0) return Result.fail("it has no directive")
   return Result.map(
     Result.all(parts.map(parseDirective)),

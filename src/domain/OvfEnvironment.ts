@@ -33,6 +33,9 @@ export interface OvfProblem {
 /** The longest password that Azure takes for Linux (cloud-init's `helpers/azure.py`). */
 export const maximumPassword = 72
 
+/** Characters that are parsed at a time: the pieces of a whole document of many small elements take sixty times its size. */
+const portion = 64 * 1024
+
 /** A real document nests eight deep; far deeper ones are made to exhaust a parser. */
 const maximumDepth = 32
 
@@ -48,9 +51,15 @@ const local = (name: string): string => name.slice(name.indexOf(":") + 1)
 
 const refuse = (detail: string): Result.Result<never, OvfProblem> => Result.fail({ kind: "document", detail })
 
+const portions = (text: string): ReadonlyArray<string> =>
+  Array.from(
+    { length: Math.ceil(text.length / portion) },
+    (_, index) => text.slice(index * portion, (index + 1) * portion)
+  )
+
 /** The document as a tree. Document type declarations are refused: the platform writes none, and they can name files and grow without bound. */
 const parseTree = (text: string): Effect.Effect<Element, OvfProblem> =>
-  Stream.make(text).pipe(
+  Stream.fromIterable(portions(text), { chunkSize: 1 }).pipe(
     Stream.pipeThroughChannel(Xml.decodeString({ maxDepth: maximumDepth })),
     Stream.mapError((error): OvfProblem => ({
       kind: "document",

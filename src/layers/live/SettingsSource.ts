@@ -16,11 +16,14 @@ import { attempt, readBytes } from "./files.ts"
 /** A parser's message may quote as much of the file as is wrong. */
 const longestMessage = 200
 
+/** The whole of the documented file has 3 KB; a parser can be made to use a hundred times a file's size. */
+const maximumFile = 64 * 1024
+
 /** A settings file's bytes. A pipe or a device in its place would read as a file that says nothing. */
 const readRegular = Effect.fnUntraced(function*(file: string) {
   const status = yield* attempt("look at", file, () => Fs.stat(file))
   return yield* status.isFile()
-    ? readBytes(file)
+    ? readBytes(file, { maximum: maximumFile })
     : new FileError({ operation: "read", path: file, detail: "something that is not a regular file" })
 })
 
@@ -103,8 +106,9 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
 
       const warnings: Array<SettingsProblem> = []
       for (const { file, table, text } of sources) {
+        const lineOf = lines(text)
         const locate = (problem: KeyProblem): SettingsProblem => {
-          const line = lineOf(text, problem.key)
+          const line = lineOf(problem.key)
           return { file, ...problem, ...(line === undefined ? {} : { line }) }
         }
         const { unknown, wrong } = decodeSettings(table)
@@ -119,14 +123,20 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
   })
 )
 
+/** A key or a section as it stands in a file. */
+interface Place {
+  readonly name: string
+  readonly header: boolean
+  readonly line: number
+}
+
 /**
- * The line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it cannot be told, such as when
- * a string of several lines has the like.
+ * Tells the line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it cannot be told, such as
+ * when a string of several lines has the like. The document is searched once, since every one of its keys can be wrong.
  */
-const lineOf = (text: string, key: string): number | undefined => {
+const lines = (text: string): (key: string) => number | undefined => {
   let section = ""
-  const exact: Array<number> = []
-  const around: Array<number> = []
+  const places: Array<Place> = []
   for (const [index, line] of text.split("\n").entries()) {
     const header = /^\s*\[\[?([^\][]+)\]/.exec(line)?.[1]
     const assigned = header === undefined ? /^\s*([\w"'-]+(?:\s*\.\s*[\w"'-]+)*)\s*=/.exec(line)?.[1] : undefined
@@ -134,10 +144,13 @@ const lineOf = (text: string, key: string): number | undefined => {
     if (name === "") continue
     const whole = header !== undefined || section === "" ? name : `${section}.${name}`
     if (header !== undefined) section = name
-    if (whole === key) exact.push(index + 1)
-    else if (whole.startsWith(`${key}.`) || (header === undefined && key.startsWith(`${whole}.`))) {
-      around.push(index + 1)
-    }
+    places.push({ name: whole, header: header !== undefined, line: index + 1 })
   }
-  return exact.length === 0 ? around[0] : exact.length === 1 ? exact[0] : undefined
+  const byName = Map.groupBy(places, ({ name }) => name)
+  return (key) => {
+    const exact = byName.get(key)
+    if (exact !== undefined) return exact.length === 1 ? exact[0]?.line : undefined
+    const prefix = `${key}.`
+    return places.find(({ header, name }) => name.startsWith(prefix) || (!header && key.startsWith(`${name}.`)))?.line
+  }
 }

@@ -34,8 +34,8 @@ const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(2
 /** passwd(5): the password is in `/etc/shadow`. */
 const shadowed = "x"
 
-/** passwd(5): name, password, uid, gid, comment, home, shell. */
-const passwdLine = /^[^:]*:[^:]*:(\d+):(\d+):[^:]*:(\/[^:]*):[^:]*$/
+/** passwd(5): name, password, uid, gid, comment, home, shell; ids have at most ten digits. */
+const passwdLine = /^[^:]*:[^:]*:(\d{1,10}):(\d{1,10}):[^:]*:(\/[^:]*):[^:]*$/
 
 /** How one userland makes accounts; everything else is the same on all of them. */
 interface Tools {
