@@ -29,6 +29,8 @@ export interface HostOptions {
   readonly disc?: string | undefined
   /** A directory with a Linux file system, `/` without it. Nothing is ever written there. */
   readonly root?: string
+  /** The disk's size as tmpfs takes it (`16m`), which is held in memory; `1g` without it. */
+  readonly disk?: string
 }
 
 /** How a command on the host ended. */
@@ -134,7 +136,7 @@ const prepare = (directory: string, { disc, vmId }: HostOptions): void => {
 /**
  * Starts a machine and its platform. The machine is a copy-on-write view of a root with fresh state, both of Azure's addresses on
  * its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when there is a disc. It ends with
- * {@link Host.stop}, or with this process.
+ * {@link Host.stop}, or with this process. Below `/.written` it shows what has been written to its disk.
  */
 export const start = async (options: HostOptions): Promise<Host> => {
   const lacking = obstacles({ disc: options.disc !== undefined })
@@ -161,7 +163,8 @@ export const start = async (options: HostOptions): Promise<Host> => {
     join(import.meta.dirname, "machine.sh"),
     directory,
     repository,
-    options.root ?? "/"
+    options.root ?? "/",
+    options.disk ?? "1g"
   ])
   const [, pid = "", keeper = ""] = (await machine.line()).split(" ")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # First process of a throw-away machine: a copy-on-write view of a root file system, with the network that has nothing but Azure's
-# two addresses. Started by host.ts as `unshare --mount --uts --pid --ipc --net --fork --kill-child sh machine.sh DIRECTORY REPOSITORY ROOT`;
+# two addresses. Started by host.ts as `unshare --mount --uts --pid --ipc --net --fork --kill-child sh machine.sh DIRECTORY REPOSITORY ROOT SIZE`;
 # ends, and everything on the machine with it, when its standard input ends. Says `ready PID KEEPER` when it stands: its own process as the
 # real machine counts, and the one process of this machine that a reboot must spare.
 # DIRECTORY holds: sys/ (laid over /sys/class and /sys/block), disc.img and disc/ (if there is a disc), efi (if the firmware is UEFI).
@@ -8,6 +8,7 @@ set -eu
 directory=$1
 repository=$2
 lower=$3
+size=$4
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 umask 022
@@ -31,10 +32,15 @@ ip address add 168.63.129.16/32 dev lo
 
 machine=$directory/machine
 mkdir -p "$machine"
-mount -t tmpfs -o mode=755,size=1g machine "$machine"
+mount -t tmpfs -o "mode=755,size=$size" machine "$machine"
 mkdir "$machine/upper" "$machine/work" "$machine/root" "$machine/block"
 root=$machine/root
 mount -t overlay -o "lowerdir=$lower,upperdir=$machine/upper,workdir=$machine/work" overlay "$root"
+
+# All that is written to the machine's disk, and nothing that was there before, for those who want to know what an agent leaves.
+mkdir "$root/.written"
+mount --bind "$machine/upper" "$root/.written"
+mount -o remount,bind,ro "$root/.written"
 
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"

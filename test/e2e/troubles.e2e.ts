@@ -50,7 +50,7 @@ describe.each(forms)("%s", (_, agent) => {
 
   it("WireServer down for a whole boot: the VM is usable, and the next boot reports and does nothing else", () =>
     onMachine(
-      { playbook: playbook({ health: [{ reset: true }, { status: 503 }] }), settings: impatient },
+      { playbook: playbook({ health: [{ reset: "headers" }, { status: 503 }] }), settings: impatient },
       async (host) => {
         await boot(host, agent, 1)
         assert.isAbove(requestsTo(host).length, 2, "reports again and again")
@@ -71,7 +71,7 @@ describe.each(forms)("%s", (_, agent) => {
 
   it("WireServer answers once the VM is long ready", () =>
     onMachine({
-      playbook: playbook({ imds: [{ status: 500 }, {}], health: [{ status: 503 }, { reset: true }, {}] }),
+      playbook: playbook({ imds: [{ status: 500 }, {}], health: [{ status: 503 }, { reset: "headers" }, {}] }),
       settings: "[imds]\nretry_interval_secs = 0.2\n[wireserver]\nretry_interval_secs = 0.2\n"
     }, async (host) => {
       await boot(host, agent)
@@ -86,7 +86,7 @@ describe.each(forms)("%s", (_, agent) => {
     }))
 
   it("killed while it waits for WireServer: the next run only reports", () =>
-    onMachine({ playbook: playbook({ health: [{ hang: true }] }), disc: disc() }, async (host) => {
+    onMachine({ playbook: playbook({ health: [{ hang: "headers" }] }), disc: disc() }, async (host) => {
       const killed = await host.run(["timeout", "-s", "KILL", "5", ...agent])
       assert.isAtLeast(killed.status, 128)
       assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest.replace("200", "hang")])

@@ -40,7 +40,7 @@ export const playbook = (
 })
 
 /** An IMDS that nobody answers at. */
-export const silentImds = [{ reset: true }]
+export const silentImds = [{ reset: "headers" }] as const
 
 /** The document of a provisioning disc of the owner's VM. */
 export const disc = (changes: Partial<Disc> = {}): string =>
@@ -142,7 +142,7 @@ export const logsIn = async (host: Host, key: KeyPair): Promise<boolean> => {
  */
 export const stateOf = (host: Host): Promise<string> =>
   host.shell(`set -eu
-    getent passwd ${username}; id ${username}; passwd -S ${username}; ls -A /home/${username}
+    grep '^${username}:' /etc/passwd; id ${username}; passwd -S ${username}; ls -A /home/${username}
     find /home/${username}/.ssh /etc/sudoers.d /etc/ssh/sshd_config.d /var/lib/azure-init ! -name '*.configured' -printf '%M %u:%g %p\\n' | sort
     find /etc /home /var/lib /run -xdev -name '*azure-init*' | sort
     cat /home/${username}/.ssh/authorized_keys /etc/sudoers.d/azure-init* /etc/ssh/sshd_config.d/*azure-init*

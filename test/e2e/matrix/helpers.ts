@@ -1,0 +1,52 @@
+/** The helper binaries of a first boot with a disc and a password, and what a boot without one of them comes to. */
+
+/** How a helper can let the agent down. */
+export const failings = [
+  "is missing",
+  "is no program",
+  "fails",
+  "hangs",
+  "hangs and ignores SIGTERM",
+  "is killed",
+  "fails after 10 MiB of output"
+] as const
+
+/** See {@link failings}. */
+export type Failing = typeof failings[number]
+
+/** A helper of the agent. */
+export interface Helper {
+  readonly name: string
+  /** Where Debian and Ubuntu have it. */
+  readonly path: string
+  /** The failings that keep nothing from being as it should: something else does its work, or it is not needed. */
+  readonly harmless: ReadonlyArray<Failing>
+  /** What the report says of it otherwise. */
+  readonly reason?: RegExp
+  /** Whether the owner's keys are in place without it. */
+  readonly keys?: boolean
+  /** Whether a disc stays mounted without it. */
+  readonly mounted?: boolean
+}
+
+/** See {@link Helper}. */
+export const helpers: ReadonlyArray<Helper> = [
+  { name: "flock", path: "/usr/bin/flock", harmless: failings },
+  { name: "mount", path: "/usr/bin/mount", harmless: [], reason: /mount/ },
+  { name: "umount", path: "/usr/bin/umount", harmless: [], reason: /unmount/, mounted: true },
+  // Without it, /etc/passwd is read; with one that does not work, nobody knows who is who.
+  { name: "getent", path: "/usr/bin/getent", harmless: ["is missing"], reason: /getent/, keys: false },
+  { name: "hostnamectl", path: "/usr/bin/hostnamectl", harmless: failings },
+  { name: "useradd", path: "/usr/sbin/useradd", harmless: [], reason: /useradd/, keys: false },
+  { name: "chpasswd", path: "/usr/sbin/chpasswd", harmless: [], reason: /chpasswd/ },
+  // It only checks the rule; where sudo is not installed there is none.
+  { name: "visudo", path: "/usr/sbin/visudo", harmless: ["is missing"], reason: /visudo/ },
+  // It only tells where keys go and whether its configuration is good; one that says that it is not counts.
+  {
+    name: "sshd",
+    path: "/usr/sbin/sshd",
+    harmless: ["is missing", "is no program", "hangs", "hangs and ignores SIGTERM", "is killed"],
+    reason: /sshd/
+  },
+  { name: "eject", path: "/usr/bin/eject", harmless: failings }
+]

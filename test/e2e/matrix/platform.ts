@@ -1,0 +1,269 @@
+/** What IMDS and WireServer can do to an agent. */
+import { STATUS_CODES } from "node:http"
+import type { Answer } from "../../../src/fabric/playbook.ts"
+import type { Ending, Fault } from "./Fault.ts"
+import { discless, settings } from "./vms.ts"
+
+/** Every status that is registered for an answer, and some that nobody registered. */
+const statuses = [...Object.keys(STATUS_CODES).map(Number).filter((status) => status >= 200), 299, 399, 499, 599]
+
+const accepts = (status: number): boolean => status >= 200 && status < 300
+
+const times = <A>(count: number, value: A): ReadonlyArray<A> => Array.from({ length: count }, () => value)
+
+/** An endpoint that fails for the whole boot must not take the others' time. */
+const giveUp = { imds: settings({ imds: 0.6 }), wireserver: settings({ wireserver: 0.6 }) }
+
+const ofStatus = (status: number): ReadonlyArray<Fault> => {
+  const empty: Answer = { status, body: "" }
+  return [
+    { group: "IMDS status", name: `${status} at first`, answers: { imds: [empty, {}] }, ends: "ready" },
+    {
+      group: "IMDS status",
+      name: `${status} at every time, the disc is there`,
+      answers: { imds: [empty] },
+      settings: giveUp.imds,
+      ends: "ready"
+    },
+    {
+      group: "IMDS status",
+      name: `${status} at every time, and no disc`,
+      vm: discless,
+      answers: { imds: [empty] },
+      settings: giveUp.imds,
+      ends: "failed",
+      keys: false,
+      reason: accepts(status) ? /IMDS/ : new RegExp(`HTTP ${status}`)
+    },
+    {
+      group: "Ready status",
+      name: `${status} at first`,
+      answers: { health: [empty, {}] },
+      ends: "ready"
+    },
+    {
+      group: "Ready status",
+      name: `${status} at every time`,
+      answers: { health: [empty] },
+      settings: giveUp.wireserver,
+      ends: accepts(status) ? "ready" : "unheard"
+    },
+    {
+      group: "failure status",
+      name: `${status} at first`,
+      vm: discless,
+      answers: { imds: [{ reset: "headers" }], health: [empty, {}] },
+      settings: giveUp.imds,
+      ends: "failed",
+      keys: false
+    }
+  ]
+}
+
+/** Answers that are none, by what they are. */
+const broken: Readonly<Record<string, Answer>> = {
+  "no answer": { hang: "headers" },
+  "an answer that stops in its body": { hang: "body" },
+  "a reset": { reset: "headers" },
+  "a reset in the body": { reset: "body" },
+  "half of a body": { truncate: true },
+  "a byte in 100 ms": { drip_ms: 100 },
+  "64 KiB that are not HTTP": { garbage: 65536 },
+  "less than Content-Length says": { content_length: 1_000_000 },
+  "HTTP/0.9": { raw: "hello\n" },
+  "a status line and nothing else": { raw: "HTTP/1.1 200 OK\r\n" },
+  "an endless header": { raw: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(1_000_000)}\r\n\r\n{}` },
+  "100,000 headers": { raw: `HTTP/1.1 200 OK\r\n${"X-Many: y\r\n".repeat(100_000)}\r\n{}` },
+  "an informational answer and no other": { raw: "HTTP/1.1 100 Continue\r\n\r\n" },
+  "a broken chunk": { raw: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello" },
+  "a redirect to itself": { redirect: "/metadata/instance?api-version=2023-11-15" },
+  "a redirect to another place": { redirect: "http://169.254.169.254:8080/evil" },
+  "a redirect to a file": { redirect: "file:///etc/shadow" },
+  "a second's delay": { delay_ms: 1000 }
+}
+
+/** Documents of status 200 that are not what they should be. */
+const documents: Readonly<Record<string, Answer>> = {
+  "an empty body": { body: "" },
+  "a word": { body: "busy" },
+  "null": { body: "null" },
+  "a list": { body: "[]" },
+  "an empty object": { body: "{}" },
+  "a page": { body: "<!DOCTYPE html><html><body>Sign in</body></html>", headers: { "content-type": "text/html" } },
+  "no osProfile": { body: JSON.stringify({ compute: { publicKeys: [] } }) },
+  "an osProfile of null": { body: JSON.stringify({ compute: { osProfile: null, publicKeys: null } }) },
+  "numbers for names": {
+    body: JSON.stringify({
+      compute: {
+        osProfile: { adminUsername: 7, computerName: [], disablePasswordAuthentication: {} },
+        publicKeys: "none"
+      }
+    })
+  },
+  "100,000 brackets": { body: "[".repeat(100_000) },
+  "10 MiB": { body: `{"compute":{"name":"${"x".repeat(10 * 1024 * 1024)}"}}` },
+  "UTF-16": { raw: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{\0}\0" },
+  "bytes that are no UTF-8": { raw: "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n{\"\xff\"}" }
+}
+
+const ofImds = ([what, answer]: readonly [string, Answer]): ReadonlyArray<Fault> => [
+  { group: "IMDS", name: `${what} at first`, answers: { imds: [answer, {}] }, ends: "ready" },
+  {
+    group: "IMDS",
+    name: `${what} at every time, the disc is there`,
+    answers: { imds: [answer] },
+    settings: giveUp.imds,
+    ends: "ready"
+  },
+  {
+    group: "IMDS",
+    name: `${what} at every time, and no disc`,
+    vm: discless,
+    answers: { imds: [answer] },
+    settings: giveUp.imds,
+    ends: "failed",
+    keys: false,
+    reason: /IMDS|169\.254\.169\.254/
+  }
+]
+
+/** Whether a report is taken although its answer is broken: its status line says so, and that is all that counts. */
+const statusArrives = new Set([
+  "an answer that stops in its body",
+  "a reset in the body",
+  "half of a body",
+  "a byte in 100 ms",
+  "less than Content-Length says"
+])
+
+/** With these nobody can say whether Azure has taken the report. */
+const doubtful = new Set(["a broken chunk", "a second's delay"])
+
+const ofHealth = ([what, answer]: readonly [string, Answer]): ReadonlyArray<Fault> => {
+  const forever: Ending = statusArrives.has(what) ? "ready" : "unheard"
+  return [
+    { group: "Ready", name: `${what} at first`, answers: { health: [answer, {}] }, ends: "ready" },
+    {
+      group: "Ready",
+      name: `${what} at every time`,
+      answers: { health: [answer] },
+      settings: giveUp.wireserver,
+      ends: forever
+    },
+    {
+      group: "failure",
+      name: `${what} at first`,
+      vm: discless,
+      answers: { imds: [{ reset: "headers" }], health: [answer, {}] },
+      settings: giveUp.imds,
+      ends: "failed",
+      keys: false
+    }
+  ]
+}
+
+/** Retry-After, as servers may say it. */
+const patience: ReadonlyArray<Fault> = ["0", "1", "-1", "soon", "99999999999", "Thu, 01 Jan 1970 00:00:00 GMT"].map((
+  after
+) => ({
+  group: "IMDS",
+  name: `503 with Retry-After: ${after}`,
+  answers: { imds: [{ status: 503, body: "", headers: { "retry-after": after } }, {}] },
+  settings: settings({ imds: 3 }),
+  ends: "ready"
+}))
+
+const unreachable: ReadonlyArray<Fault> = (["refused", "silent"] as const).flatMap((how): ReadonlyArray<Fault> => [
+  {
+    group: "network",
+    name: `IMDS ${how}, the disc is there`,
+    answers: { network: { imds: how } },
+    settings: giveUp.imds,
+    ends: "ready"
+  },
+  {
+    group: "network",
+    name: `IMDS ${how}, and no disc`,
+    vm: discless,
+    answers: { network: { imds: how } },
+    settings: giveUp.imds,
+    ends: "failed",
+    keys: false,
+    reason: /IMDS|169\.254\.169\.254/
+  },
+  {
+    group: "network",
+    name: `WireServer ${how} for the whole boot`,
+    answers: { network: { wireserver: how } },
+    settings: giveUp.wireserver,
+    ends: "silent"
+  },
+  {
+    group: "network",
+    name: `IMDS and WireServer ${how}, and no disc`,
+    vm: discless,
+    answers: { network: { imds: how, wireserver: how } },
+    settings: settings({ imds: 0.6, wireserver: 0.6 }),
+    ends: "silent",
+    keys: false,
+    reason: /IMDS|169\.254\.169\.254/
+  }
+])
+
+const late: ReadonlyArray<Fault> = [
+  {
+    group: "IMDS",
+    name: "ten bad answers, then the document",
+    vm: discless,
+    answers: {
+      imds: [
+        { status: 500, body: "" },
+        { reset: "headers" },
+        { status: 429, body: "" },
+        { body: "{" },
+        { truncate: true },
+        { status: 404, body: "" },
+        { garbage: 100 },
+        { hang: "headers" },
+        { status: 410, body: "" },
+        { body: "{\"compute\":{}}" },
+        {}
+      ]
+    },
+    ends: "ready"
+  },
+  {
+    group: "WireServer",
+    name: "down for the whole boot",
+    answers: { health: [{ reset: "headers" }] },
+    settings: giveUp.wireserver,
+    ends: "unheard",
+    reason: /result=success/
+  },
+  {
+    group: "WireServer",
+    name: "20 refusals, then 200",
+    answers: { health: [...times(20, { status: 503, body: "" }), {}] },
+    ends: "ready"
+  },
+  {
+    group: "WireServer",
+    name: "a report in progress that is never answered",
+    answers: { health: [{ hang: "headers" }, {}] },
+    settings: settings().replace("[wireserver]\n", "[wireserver]\nreport_in_progress = true\n"),
+    ends: "ready"
+  }
+]
+
+/** Every row about the platform. */
+export const platformFaults: ReadonlyArray<Fault> = [
+  { group: "nothing", name: "goes wrong", ends: "ready" },
+  ...statuses.flatMap(ofStatus).filter(({ answers, name }) => !name.startsWith("200 ") || answers?.imds !== undefined),
+  ...Object.entries(broken).flatMap(ofImds),
+  ...Object.entries(documents).flatMap(ofImds),
+  ...Object.entries(broken).filter(([what]) => !doubtful.has(what)).flatMap(ofHealth),
+  { group: "Ready", name: "a third of a second's delay", answers: { health: [{ delay_ms: 333 }] }, ends: "ready" },
+  ...patience,
+  ...unreachable,
+  ...late
+]
