@@ -129,6 +129,35 @@ describe("live Imds", () => {
       assert.deepStrictEqual(times, [0, 2000, 4000])
     }))
 
+  const troubles: ReadonlyArray<readonly [string, HttpScript.Answer]> = [
+    ["is away", { error: "ECONNREFUSED" }],
+    ["answers 503", { status: 503 }],
+    ["answers with an empty document", { body: "{}" }]
+  ]
+  it.effect.each(troubles)(
+    "with the default settings, waits for an IMDS that %s for 290 s",
+    ([, trouble]) =>
+      Effect.gen(function*() {
+        const times = (count: number) => Array.from({ length: count }, () => trouble)
+        // An attempt every 2 s, each of which fails at once.
+        const inTime = yield* ask([trouble, ...times(144), { body: document }])
+        assert.isTrue(Exit.isSuccess(inTime.exit))
+        assert.strictEqual(inTime.requests.length, 146)
+        assert.strictEqual(inTime.took, 290_000)
+        const tooLate = yield* ask([trouble, ...times(149), { body: document }])
+        assert.isTrue(Exit.isFailure(tooLate.exit))
+        assert.isAtMost(tooLate.took, 300_000)
+      })
+  )
+
+  it.effect("with the default settings, waits for an IMDS that answers nothing at all for 248 s", () =>
+    Effect.gen(function*() {
+      const hang: HttpScript.Answer = { hang: "answer" }
+      const { exit, times } = yield* ask([hang, hang, hang, hang, { body: document }])
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.deepStrictEqual(times, [0, 62_000, 124_000, 186_000, 248_000])
+    }))
+
   it.effect.each([400, 404, 408, 410, 425, 429, 500, 501, 502, 503, 504, 599])(
     "asks again on status %i until the deadline, and then fails with it",
     (status) =>
