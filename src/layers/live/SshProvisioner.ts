@@ -168,6 +168,9 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
   })
 )
 
+/** Linux's `PATH_MAX`: bytes of a path with its final NUL. We could make a longer one directory by directory, and sshd could not open it. */
+const maximumPath = 4096
+
 /**
  * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative to the home.
  * `none` everywhere is an error: keys that sshd does not look for let nobody in.
@@ -187,7 +190,16 @@ const firstPath = Effect.fnUntraced(function*(account: UserAccount, value: strin
     "%u": account.name,
     "%U": String(account.uid)
   }
-  const path = NodePath.posix.resolve(account.home, pattern.replace(/%./g, (token) => tokens[token] ?? token))
+  const path = pattern.length < maximumPath
+    ? NodePath.posix.resolve(account.home, pattern.replace(/%./g, (token) => tokens[token] ?? token))
+    : pattern
+  if (Buffer.byteLength(path) >= maximumPath) {
+    return yield* new SshKeysError({
+      user: account.name,
+      path: `${path.slice(0, 100)}…`,
+      detail: "sshd cannot open a path of this length; set a shorter AuthorizedKeysFile in sshd_config"
+    })
+  }
   yield* Effect.logInfo("sshd looks for the keys here", { authorizedkeysfile: value, path })
   return path
 }, Effect.withSpan("provision::ssh:extract_authorized_keys_file_path"))
