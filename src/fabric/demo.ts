@@ -1,5 +1,11 @@
-/** `npm run demo`: a first boot and a second one on a throw-away machine with an Azure of its own, and what came of it. */
+/**
+ * `npm run demo`: a first boot and a second one on a throw-away machine with an Azure of its own, and what came of it.
+ *
+ * `npm run demo -- --root DIRECTORY` boots an image whose files are unpacked there, `--agent PATH` the agent that is in it.
+ */
 import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
 import { ovfEnvironment } from "./disc.ts"
 import { agents, type Host, obstacles, start } from "./host.ts"
 import { readPool, type Step } from "./kvp.ts"
@@ -29,6 +35,28 @@ const hostname = "web-1"
 /** A key that belongs to nobody, for machines without ssh. */
 const nobodysKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKnsTuJ1Yc5m3dT9m4W2m8gQ0Wv1bJ3w2y5H8rQ1eQbV owner@laptop"
 
+/** What the command line says; ends the program with what is wrong with it. */
+const options = (() => {
+  try {
+    return parseArgs({ options: { root: { type: "string" }, agent: { type: "string" } } }).values
+  } catch (error) {
+    process.stderr.write(
+      `demo: ${
+        error instanceof Error ? error.message : String(error)
+      }\nusage: npm run demo -- [--root DIRECTORY] [--agent PATH]\n`
+    )
+    return process.exit(2)
+  }
+})()
+
+const root = options.root === undefined ? undefined : resolve(options.root)
+if (root !== undefined && !existsSync(`${root}/etc/passwd`)) {
+  process.stderr.write(`demo: --root: ${root} holds no etc/passwd: unpack the image's root file system there\n`)
+  process.exit(2)
+}
+
+const agent = options.agent === undefined ? agents.executable : [options.agent]
+
 const showRequest = ({ answered, body, endpoint, headers, method, target }: TranscriptEntry): void => {
   print(
     `  ${
@@ -56,7 +84,7 @@ const showSteps = (all: ReadonlyArray<Step>): void => {
 
 /** Runs the agent, as at every boot; the exit status. */
 const boot = async (host: Host): Promise<number> => {
-  const { milliseconds, status, stderr } = await host.run(agents.executable)
+  const { milliseconds, status, stderr } = await host.run(agent)
   print(`  exit status ${status}, ${Math.round(milliseconds)} ms`)
   if (stderr !== "") indented(stderr)
   return status
@@ -112,7 +140,7 @@ const demo = async (): Promise<number> => {
     return 1
   }
   const disc = existsSync("/usr/bin/genisoimage")
-  const ssh = canLogin()
+  const ssh = canLogin(root)
   if (!disc) print("There is no genisoimage here: this VM has no provisioning disc, as many on Azure have none.")
   if (!ssh) print("There is no ssh server, ssh client or sudo here: the owner's login is not shown.")
   const key = ssh ? makeKeyPair("owner@laptop") : { publicKey: nobodysKey, privateKey: "" }
@@ -124,15 +152,16 @@ const demo = async (): Promise<number> => {
       imds: [],
       health: []
     },
-    disc: disc ? ovfEnvironment({ username, hostname, disablePasswordAuthentication: true }) : undefined
+    disc: disc ? ovfEnvironment({ username, hostname, disablePasswordAuthentication: true }) : undefined,
+    ...(root === undefined ? {} : { root })
   })
   try {
     print(
-      `A fresh machine: a copy-on-write view of this one, with IMDS${
+      `A fresh machine: a copy-on-write view of ${root ?? "this one"}, with IMDS${
         disc ? ", WireServer and a disc" : " and WireServer"
       }, in ${Math.round(performance.now() - began)} ms.`
     )
-    title("First boot: azure-init")
+    title(`First boot: ${agent.at(-1)}`)
     const first = await boot(host)
     title("What it asked and told the platform")
     const requests = host.transcript()
@@ -145,7 +174,7 @@ const demo = async (): Promise<number> => {
     if (ssh) await showLogin(host, key)
     await showTelemetry(host)
 
-    title("Second boot: azure-init")
+    title(`Second boot: ${agent.at(-1)}`)
     await host.reboot()
     const second = await boot(host)
     const again = host.transcript().length - requests.length

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Host, Outcome } from "./host.ts"
@@ -10,13 +10,13 @@ export interface KeyPair {
   readonly publicKey: string
 }
 
-/** Whether this machine has what a login needs. */
-export const canLogin = (): boolean =>
-  spawnSync("sh", [
-    "-c",
-    "PATH=$PATH:/usr/sbin; command -v sshd && command -v ssh && command -v ssh-keygen && command -v sudo"
-  ])
-    .status === 0
+/** Whether this machine has what a login needs, and the root file system of another one too if one is given. */
+export const canLogin = (root?: string): boolean =>
+  ["", ...(root === undefined ? [] : [root])].every((below) =>
+    ["sshd", "ssh", "ssh-keygen", "sudo"].every((tool) =>
+      ["bin", "sbin", "usr/bin", "usr/sbin"].some((directory) => existsSync(`${below}/${directory}/${tool}`))
+    )
+  )
 
 /** Makes an Ed25519 key pair with this comment. */
 export const makeKeyPair = (comment: string): KeyPair => {
