@@ -6,6 +6,7 @@ import { dirname, join } from "node:path"
 import { agents, repository } from "../../../src/fabric/host.ts"
 import type { Playbook } from "../../../src/fabric/playbook.ts"
 import { decodeAll, type TranscriptEntry } from "../../../src/fabric/transcript.ts"
+import { asOldFirmware } from "./Host.ts"
 import { root, tools } from "./roots.ts"
 
 /** What the machine finds. */
@@ -41,10 +42,6 @@ const write = (file: string, text: string, mode = 0o644): void => {
   writeFileSync(file, text, { mode })
 }
 
-/** A VM id as the firmware of a machine without UEFI shows it: the first three groups in the other byte order (Azure's generation 1). */
-const asOldFirmware = (vmId: string): string =>
-  vmId.split("-").map((group, index) => index < 3 ? group.match(/../g)?.toReversed().join("") : group).join("-")
-
 /** Runs a command of sh as the first process of the machine, at each of so many boots, and hands over what is left of it to the test. */
 export const onUml = async (
   options: UmlOptions,
@@ -77,18 +74,16 @@ export const onUml = async (
     const ended = spawnSync(
       "unshare",
       [
-        ...[
-          "--mount",
-          "--uts",
-          "--ipc",
-          "--net",
-          "--pid",
-          "--fork",
-          "--kill-child",
-          "--mount-proc",
-          "--propagation",
-          "private"
-        ],
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--propagation",
+        "private",
         "sh",
         join(import.meta.dirname, "uml.sh"),
         join(programs, "usr/bin/linux.uml"),

@@ -1,0 +1,169 @@
+/** A machine whose first process is systemd, behind a network cable: see nspawn.sh for how it is made. */
+import { spawn } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { companion } from "../../../src/fabric/companion.ts"
+import { type Host, type Outcome, repository, type RunOptions } from "../../../src/fabric/host.ts"
+import type { KeyPair } from "../../../src/fabric/login.ts"
+import { startPlatform } from "../../../src/fabric/platformProcess.ts"
+import {
+  asFirmware,
+  azureOf,
+  collect,
+  type Ended,
+  environment,
+  hostOf,
+  type MachineOptions,
+  statusOf,
+  uuidFile
+} from "./Host.ts"
+import { root, type Suite, tools } from "./roots.ts"
+
+/** What {@link startNspawn} builds. */
+export interface NspawnOptions extends MachineOptions {
+  readonly suite: Suite
+  /** A script of sh that makes the image's own changes, run in the directory of the machine's root before it starts; paths are relative. */
+  readonly prepare?: string
+}
+
+/** A machine with systemd, and what is seen of it from outside. */
+export interface NspawnHost extends Host {
+  /** A login over the network with nothing but this key, as user at host; status 255 when it is refused. */
+  readonly ssh: (username: string, key: KeyPair, command: string) => Promise<Outcome>
+  /** What the machine has said on its console. */
+  readonly console: () => string
+}
+
+const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+
+/** Where the machine's systemd gets its cgroups: of version 2, in a directory of their own, which is removed in the end. */
+const cgroupRoot = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup"
+
+/** Starts a machine; its systemd answers when this resolves, its boot goes on. */
+export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> => {
+  const image = root(options.suite)
+  const [programs, libraries] = [tools(), root("bookworm")]
+  const directory = azureOf(options)
+  const cgroup = join(cgroupRoot, directory.replaceAll("/", "-").replace(/^-/, ""))
+  mkdirSync(cgroup)
+  writeFileSync(join(directory, "prepare"), options.prepare ?? "")
+  const outside = companion("sh", [
+    "-c",
+    // The shell itself stays where it is, to remove what the others leave.
+    `
+    sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$@"
+    status=$?
+    find "$1" -depth -type d -exec rmdir {} +
+    rm -rf -- "$0"
+    exit $status`,
+    directory,
+    cgroup,
+    "unshare",
+    ...namespaces,
+    "--fork",
+    "--kill-child",
+    "--propagation",
+    "private",
+    "sh",
+    join(import.meta.dirname, "nspawn.sh"),
+    directory,
+    repository,
+    image,
+    programs,
+    libraries
+  ])
+  const [, pid = ""] = (await outside.line()).split(" ")
+  const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
+  const console = () => readFileSync(join(directory, "console"), "utf8")
+
+  const spawnIn = async (
+    target: string,
+    which: ReadonlyArray<string>,
+    command: ReadonlyArray<string>,
+    options: RunOptions
+  ): Promise<Ended> => {
+    const child = spawn("nsenter", ["--target", target, ...which, "--", ...command], {
+      env: { ...environment, ...options.environment }
+    })
+    child.stdin.on("error", () => {})
+    child.stdin.end(options.input)
+    const ended = new Promise<number>((resolve, reject) => {
+      child.on("error", reject).on("close", (code, signal) => resolve(statusOf(code, signal)))
+    })
+    const [stdout, stderr, status] = await Promise.all([collect(child.stdout), collect(child.stderr), ended])
+    return { status, stdout, stderr }
+  }
+
+  let leader = ""
+  const execute = (command: ReadonlyArray<string>, options: RunOptions) => spawnIn(leader, namespaces, command, options)
+
+  const boot = async () => {
+    outside.say("boot")
+    const [said, pid = ""] = (await outside.line()).split(" ")
+    if (said !== "booted") throw new Error(`systemd-nspawn: ${console()}`)
+    leader = pid
+    for (let tries = 0; tries < 1000; tries++) {
+      const { status } = await execute(["systemctl", "show", "--property=Version"], {})
+      if (status === 0) return
+      await sleep(20)
+    }
+    throw new Error(`no systemd after 20 s: ${console()}`)
+  }
+  const stop = async () => {
+    await outside.stop()
+  }
+  try {
+    await platform.play(options.playbook)
+    await boot()
+  } catch (error) {
+    await platform.stop()
+    await stop()
+    throw error
+  }
+  return {
+    ...hostOf({
+      execute,
+      platform,
+      stop,
+      reboot: async (vmId) => {
+        await execute(["systemctl", "poweroff"], {})
+        const said = await outside.line()
+        if (said !== "off 0") throw new Error(`power off: ${said}: ${console()}`)
+        // In place: what the machine's overlay shows is this very file.
+        if (vmId !== undefined) writeFileSync(uuidFile(directory), `${asFirmware(vmId)}\n`, { flag: "r+" })
+        await boot()
+      }
+    }),
+    console,
+    ssh: async (username, key, command) => {
+      const began = performance.now()
+      const file = join(directory, "key")
+      writeFileSync(file, key.privateKey, { mode: 0o600 })
+      const settings = [
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "LogLevel=ERROR",
+        "ConnectTimeout=5"
+      ].flatMap((setting) => ["-o", setting])
+      const { status, stderr, stdout } = await spawnIn(pid, ["--net"], [
+        "ssh",
+        "-F",
+        "none",
+        "-i",
+        file,
+        ...settings,
+        `${username}@10.0.0.4`,
+        command
+      ], {})
+      return {
+        status,
+        milliseconds: performance.now() - began,
+        stdout: stdout.toString("utf8"),
+        stderr: stderr.toString("utf8")
+      }
+    }
+  }
+}
