@@ -1,4 +1,4 @@
-/** Builds `dist/azure-init.mjs` (for Node), `dist/azure-init` (one file, no runtime needed) and `dist/azure-fabric.mjs`, and prints their sizes. */
+/** Builds `dist/azure-init.mjs` (for Node) and `dist/azure-init` (one file, no runtime needed) and prints their sizes. */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -9,8 +9,8 @@ const bun = join(root, "node_modules/.bin/bun")
 // A dependency requires node:http from its own file name; the path of the build does not belong into what is shipped.
 const pathless = "--define=__filename=\"/azure-init\""
 
-const build = (source: string, outfile: string, flags: ReadonlyArray<string>): void => {
-  const result = spawnSync(bun, ["build", source, "--minify", pathless, ...flags, "--outfile", outfile], {
+const build = (outfile: string, flags: ReadonlyArray<string>): void => {
+  const result = spawnSync(bun, ["build", "src/main.ts", "--minify", pathless, ...flags, "--outfile", outfile], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"]
   })
@@ -22,9 +22,9 @@ const build = (source: string, outfile: string, flags: ReadonlyArray<string>): v
 }
 
 mkdirSync(join(root, "dist"), { recursive: true })
-build("src/main.ts", "dist/azure-init.mjs", ["--target=node", "--format=esm"])
+build("dist/azure-init.mjs", ["--target=node", "--format=esm"])
 // A file named .env or bunfig.toml in the working directory must not change what runs as root at boot.
-build("src/main.ts", "dist/azure-init", [
+build("dist/azure-init", [
   "--compile",
   "--bytecode",
   "--format=cjs",
@@ -33,5 +33,3 @@ build("src/main.ts", "dist/azure-init", [
   // A CommonJS module has no import.meta, which two dependencies mention.
   "--define=import.meta={}"
 ])
-// The Azure of the tests is a program of its own, and no part of what boots.
-build("src/fabric/main.ts", "dist/azure-fabric.mjs", ["--target=node", "--format=esm"])

@@ -7,19 +7,16 @@ import { decode } from "./playbook.ts"
 import { azure, type Fabric, type Listen, startFabric } from "./server.ts"
 import { encode, type TranscriptEntry } from "./transcript.ts"
 
-/** Says what is wrong and ends the program. */
-export const give = (problem: string): never => {
-  process.stderr.write(`azure-fabric: ${problem}\n`)
-  process.exit(1)
-}
-
 /** Appends requests to a file, one line of JSON for each. */
 export const recorder = (file: string) => (entry: TranscriptEntry): void => appendFileSync(file, `${encode(entry)}\n`)
 
-/** What speaks against listening there: Azure's own addresses are for namespaces from which the real one can't be reached. */
-export const objectionTo = (listens: Readonly<Record<Place, Listen>>): string | undefined => {
+/**
+ * What speaks against being the platform there: Azure's own addresses are for network namespaces from which the real one can't be reached, and
+ * so is DHCP.
+ */
+export const objectionTo = (listens: Readonly<Record<Place, Listen>>, dhcp = false): string | undefined => {
   const own: ReadonlyArray<string> = Object.values(addresses)
-  if (!Object.values(listens).some(({ host }) => own.includes(host))) return undefined
+  if (!dhcp && !Object.values(listens).some(({ host }) => own.includes(host))) return undefined
   const interfaceName = wayOut()
   return interfaceName === undefined
     ? undefined
@@ -40,13 +37,10 @@ export const obey = async (fabric: Fabric): Promise<void> => {
   }
 }
 
-/** The platform that a program scripts, see main.ts. */
-export const control = async (transcript: string): Promise<void> => {
+/** The platform that a program scripts, see main.ts; gives back the exit status. */
+export const control = async (transcript: string): Promise<number> => {
   const objection = objectionTo(azure)
-  if (objection !== undefined) give(objection)
-  const fabric = await startFabric(azure, recorder(transcript)).catch((error: unknown) =>
-    give(error instanceof Error ? error.message : String(error))
-  )
-  await obey(fabric)
-  process.exit(0)
+  if (objection !== undefined) throw new Error(objection)
+  await obey(await startFabric(azure, recorder(transcript)))
+  return 0
 }

@@ -6,6 +6,8 @@ export interface Disc {
   readonly disablePasswordAuthentication: boolean
   /** OpenSSH public keys. */
   readonly keys?: ReadonlyArray<string>
+  /** In base64, as Azure writes it. */
+  readonly customData?: string
 }
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
@@ -35,7 +37,11 @@ ${
     ).join("")
   }        </PublicKeys>
       </SSH>
-    </LinuxProvisioningConfigurationSet>
+${
+    disc.customData === undefined
+      ? ""
+      : `      <CustomData>${escape(disc.customData)}</CustomData>\n`
+  }    </LinuxProvisioningConfigurationSet>
   </wa:ProvisioningSection>
   <wa:PlatformSettingsSection>
     <wa:Version>1.0</wa:Version>

@@ -1,4 +1,6 @@
-import { decodePool } from "../domain/KvpRecord.ts"
+import * as Result from "effect/Result"
+import { decode, decodePool, maximumKey, maximumRecords, maximumValue, recordSize } from "../domain/KvpRecord.ts"
+import { reportKey } from "../domain/ProvisioningReport.ts"
 
 /** A span of the agent as the KVP pool tells of it. */
 export interface Step {
@@ -15,7 +17,29 @@ export interface Pool {
   readonly steps: ReadonlyArray<Step>
   /** Value of `PROVISIONING_REPORT`, if there is one. */
   readonly report: string | undefined
+  /** A sentence about each record that can't be read, or that the host can't be given as it is. */
   readonly problems: ReadonlyArray<string>
+}
+
+/** What the kernel's exchange with the host does not carry: records beyond its bounds, and more of them than a pool may hold. */
+const beyondBounds = (bytes: Uint8Array): ReadonlyArray<string> => {
+  const count = Math.ceil(bytes.length / recordSize)
+  const records = Array.from(
+    { length: count },
+    (_, index) => Result.getOrUndefined(decode(bytes.subarray(index * recordSize, (index + 1) * recordSize)))
+  )
+  return [
+    ...records.flatMap((record, index) => {
+      if (record === undefined) return []
+      const [key, value] = [Buffer.byteLength(record.key), Buffer.byteLength(record.value)]
+      return [
+        ...(key === 0 ? [`record ${index} has no key`] : []),
+        ...(key > maximumKey ? [`record ${index} has a key of ${key} bytes, more than ${maximumKey}`] : []),
+        ...(value > maximumValue ? [`record ${index} has a value of ${value} bytes, more than ${maximumValue}`] : [])
+      ]
+    }),
+    ...(count > maximumRecords ? [`the pool has ${count} records, more than ${maximumRecords}`] : [])
+  ]
 }
 
 /** Decodes a KVP pool file. */
@@ -31,7 +55,7 @@ export const readPool = (bytes: Uint8Array): Pool => {
   return {
     entries,
     steps: steps.sort((a, b) => a.start - b.start || b.end - a.end),
-    report: entries.find(({ key }) => key === "PROVISIONING_REPORT")?.value,
-    problems
+    report: entries.find(({ key }) => key === reportKey)?.value,
+    problems: [...problems, ...beyondBounds(bytes)]
   }
 }

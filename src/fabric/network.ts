@@ -1,7 +1,9 @@
 /** How the platform's own addresses can be reached, in a network namespace. */
+import * as Schema from "effect/Schema"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { promisify } from "node:util"
+import { addresses } from "./platform.ts"
 
 /** What a namespace without a way out may have; the tunnels are those that some kernels put into every new one, down. */
 const harmless = /^(lo|veth.*|tap.*|tunl0|sit0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|ip6tnl0|ip6gre0)$/
@@ -18,6 +20,28 @@ const execute = promisify(execFile)
 const ip = async (...commands: ReadonlyArray<string>): Promise<void> => {
   for (const command of commands) await execute("ip", command.split(" "))
 }
+
+/** Gives a new network namespace both of the platform's addresses. */
+export const bringUp = (): Promise<void> =>
+  ip("link set lo up", ...Object.values(addresses).map((address) => `address add ${address}/32 dev lo`))
+
+const Interfaces = Schema.fromJsonString(Schema.Array(Schema.Struct({
+  addr_info: Schema.Array(Schema.Struct({ local: Schema.String, prefixlen: Schema.Int }))
+})))
+
+/** The first IPv4 address of an interface, whether it has a carrier or not; `undefined` when there is none. */
+export const addressOf = async (
+  name: string
+): Promise<{ readonly address: string; readonly prefix: number } | undefined> => {
+  const { stdout } = await execute("ip", ["-json", "-4", "address", "show", "dev", name]).catch(() => ({
+    stdout: "[]"
+  }))
+  const first = Schema.decodeSync(Interfaces)(stdout).flatMap(({ addr_info }) => addr_info)[0]
+  return first && { address: first.local, prefix: first.prefixlen }
+}
+
+/** Sends what goes to everybody out on that interface. */
+export const routeBroadcasts = (name: string): Promise<void> => ip(`route replace 255.255.255.255/32 dev ${name}`)
 
 /** An interface whose other end nobody reads: what is routed there vanishes. */
 const drain = ["vethsilent0", "vethsilent1"] as const

@@ -56,7 +56,7 @@ const refuse = (status: number, error: string): Reply => reply(status, json({ er
 const header = (received: Received, name: string): string | undefined =>
   received.headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1]
 
-/** The versions of `/metadata/instance` that Microsoft's documentation of IMDS lists. */
+/** The versions of `/metadata/instance` in Microsoft's documentation of IMDS, up to the one that the documents here follow. */
 const apiVersions: ReadonlyArray<string> = [
   "2017-03-01",
   "2017-04-02",
@@ -83,17 +83,17 @@ const apiVersions: ReadonlyArray<string> = [
   "2021-02-01",
   "2021-03-01",
   "2021-05-01",
-  "2021-08-01",
   "2021-10-01",
   "2021-11-01",
   "2021-11-15",
   "2021-12-13",
   "2023-07-01",
-  "2023-11-15",
-  "2024-03-15",
-  "2024-07-17",
-  "2025-04-07"
+  "2023-11-15"
 ]
+
+/** Whether IMDS knows a version. Newer ones than the documents here follow are taken too, since Azure adds some every year. */
+const isApiVersion = (text: string): boolean =>
+  apiVersions.includes(text) || (/^\d{4}-\d{2}-\d{2}$/.test(text) && text > (apiVersions.at(-1) ?? ""))
 
 /**
  * IMDS: 400 without `Metadata: true`, with `X-Forwarded-For`, or without a version that it knows; 404 elsewhere; 405 for anything but GET
@@ -110,7 +110,7 @@ const imds = (received: Received, instance: Instance): Reply => {
   if (received.method !== "GET") return refuse(405, "Method not allowed")
   if (url?.pathname === "/metadata/versions") return reply(200, json({ apiVersions }))
   if (url?.pathname !== "/metadata/instance") return refuse(404, "Not found")
-  if (!apiVersions.includes(url.searchParams.get("api-version") ?? "")) {
+  if (!isApiVersion(url.searchParams.get("api-version") ?? "")) {
     return reply(
       400,
       json({

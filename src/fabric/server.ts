@@ -127,7 +127,7 @@ export const startFabric = async (
       else silent.delete(place)
     }
     if (how === "refused") await close(servers[place])
-    else if (!servers[place].listening) await listen(servers[place], listens[place])
+    else if (how === "answers" && !servers[place].listening) await listen(servers[place], listens[place])
   }
 
   return {

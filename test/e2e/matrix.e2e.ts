@@ -15,7 +15,9 @@ const row = (verdict: string, fault: Fault, ended: string): void => {
 }
 
 afterAll(() => {
-  console.log(`${table.sort((a, b) => a.slice(7).localeCompare(b.slice(7))).join("\n")}\n${table.length} faults`)
+  const rows = table.toSorted((a, b) => a.slice(7).localeCompare(b.slice(7)))
+  const broken = rows.filter((each) => each.startsWith("BROKEN")).length
+  process.stdout.write(`\n${rows.join("\n")}\n${rows.length} faults, ${broken} of them broke something\n`)
 })
 
 describe.concurrent("fault matrix", () => {

@@ -52,7 +52,7 @@ const onSystemd = async (
     await test(host)
   } catch (error) {
     // Whoever looks for the reason finds it in the journal.
-    console.log((await host.run(["journalctl", "--no-pager", "-b", "-n", "60"])).stdout)
+    process.stderr.write((await host.run(["journalctl", "--no-pager", "-b", "-n", "60"])).stdout)
     throw error
   } finally {
     await host.stop()

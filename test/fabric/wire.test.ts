@@ -28,7 +28,7 @@ const onLoopback = async <A>(
   }
 }
 
-/** What a connection brought, byte for byte, and how it ended: by FIN, by RST, or not within the time. */
+/** What a connection brought, byte for byte, and how it ended: by FIN, by RST, or not, with nothing more within the time. */
 interface Exchange {
   readonly bytes: string
   readonly end: "fin" | "rst" | "open"
@@ -41,11 +41,10 @@ const ask = (port: number, request: string, patience = 400): Promise<Exchange> =
     const parts: Array<Buffer> = []
     const socket: Socket = connect(port, "127.0.0.1", () => socket.write(request))
     const finish = (end: Exchange["end"]) => {
-      clearTimeout(timer)
       socket.destroy()
       resolve({ bytes: Buffer.concat(parts).toString("latin1"), end, milliseconds: performance.now() - began })
     }
-    const timer = setTimeout(() => finish("open"), patience)
+    socket.setTimeout(patience, () => finish("open"))
     socket.on("data", (part) => parts.push(part)).on("end", () => finish("fin")).on("error", () => finish("rst"))
   })
 

@@ -100,8 +100,8 @@ const chosen: Swap | undefined = Object.entries(layers).find(([known]) => known 
 if (chosen === undefined) throw new Error(`Which agent? ${Object.keys(layers).join(", ")}`)
 
 provision([]).pipe(
-  Effect.provide(chosen),
-  Effect.provide(Main.layer(Option.none())),
-  Effect.provide(Platform.console),
+  Effect.provide(
+    chosen.pipe(Layer.provideMerge(Main.layer(Option.none())), Layer.provideMerge(Platform.console))
+  ),
   Platform.runMain
 )
