@@ -5,6 +5,7 @@ import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { companion } from "./companion.ts"
+import { writeDiscImage } from "./discImage.ts"
 import { startPlatform } from "./platformProcess.ts"
 import type { Playbook } from "./playbook.ts"
 import type { TranscriptEntry } from "./transcript.ts"
@@ -116,7 +117,7 @@ const write = (file: string, content: string): void => {
 }
 
 /** What machine.sh wants to find in its directory. */
-const prepare = (directory: string, { disc, vmId }: HostOptions): void => {
+const prepare = async (directory: string, { disc, vmId }: HostOptions): Promise<void> => {
   writeFileSync(join(directory, "efi"), "")
   write(join(directory, "sys/class/dmi/id/product_uuid"), `${vmId ?? "9f1c7c3e-5a40-4b7e-9d0b-0f6f2c9a7e11"}\n`)
   write(join(directory, "sys/class/dmi/id/chassis_asset_tag"), "7783-7084-3265-9085-8269-3286-77\n")
@@ -125,12 +126,7 @@ const prepare = (directory: string, { disc, vmId }: HostOptions): void => {
   // TYPE_ROM of SCSI, as the kernel shows it for an optical drive.
   write(join(directory, "sys/block/sr0/device/type"), "5\n")
   write(join(directory, "disc/ovf-env.xml"), disc)
-  const made = spawnSync(
-    "genisoimage",
-    ["-quiet", "-udf", "-V", "rd_rdfe", "-o", join(directory, "disc.img"), join(directory, "disc")],
-    { encoding: "utf8" }
-  )
-  if (made.status !== 0) throw new Error(`genisoimage: ${made.error?.message ?? made.stderr}`)
+  await writeDiscImage(join(directory, "disc.img"), disc)
 }
 
 /**
@@ -144,7 +140,7 @@ export const start = async (options: HostOptions): Promise<Host> => {
   const directory = mkdtempSync(join(tmpdir(), "azure-fabric-"))
   const uuid = join(directory, "sys/class/dmi/id/product_uuid")
   try {
-    prepare(directory, options)
+    await prepare(directory, options)
   } catch (error) {
     rmSync(directory, { recursive: true, force: true })
     throw error

@@ -1,9 +1,9 @@
 /** The kinds of machine that a first boot is tried on. All are a {@link Host}: what is run on one and seen on one is the same for all. */
-import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
+import { writeDiscImage } from "../../../src/fabric/discImage.ts"
 import type { Host, RunOptions } from "../../../src/fabric/host.ts"
 import type { Platform } from "../../../src/fabric/platformProcess.ts"
 import type { Playbook } from "../../../src/fabric/playbook.ts"
@@ -104,7 +104,7 @@ export const asFirmware = (vmId: string): string => existsSync("/sys/firmware/ef
  * What Azure gives a machine besides its network, in a new directory: `sys/`, to be laid over `/sys/class` and `/sys/block`, and, with a disc,
  * `disc.img` and its content in `disc/`.
  */
-export const azureOf = ({ disc, vmId }: MachineOptions): string => {
+export const azureOf = async ({ disc, vmId }: MachineOptions): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), "azure-host-"))
   try {
     write(uuidFile(directory), `${asFirmware(vmId)}\n`)
@@ -114,12 +114,7 @@ export const azureOf = ({ disc, vmId }: MachineOptions): string => {
     // TYPE_ROM of SCSI, as the kernel shows it for an optical drive.
     write(join(directory, "sys/block/sr0/device/type"), "5\n")
     write(join(directory, "disc/ovf-env.xml"), disc)
-    const made = spawnSync(
-      "genisoimage",
-      ["-quiet", "-udf", "-V", "rd_rdfe", "-o", join(directory, "disc.img"), join(directory, "disc")],
-      { encoding: "utf8" }
-    )
-    if (made.status !== 0) throw new Error(`genisoimage: ${made.error?.message ?? made.stderr}`)
+    await writeDiscImage(join(directory, "disc.img"), disc)
     return directory
   } catch (error) {
     rmSync(directory, { recursive: true, force: true })

@@ -44,7 +44,7 @@ const cgroupRoot = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unifie
 export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> => {
   const image = root(options.suite)
   const [programs, libraries] = [tools(), root("bookworm")]
-  const directory = azureOf(options)
+  const directory = await azureOf(options)
   const cgroup = join(cgroupRoot, directory.replaceAll("/", "-").replace(/^-/, ""))
   mkdirSync(cgroup)
   writeFileSync(join(directory, "prepare"), options.prepare ?? "")

@@ -12,7 +12,6 @@ set -eux
 trap 'poweroff -f' EXIT
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 run /run
-mount -t tmpfs -o mode=1777 tmp /tmp
 mkdir /run/lock /run/sshd /run/sys
 hostname "$(cat /etc/hostname)"
 for module in crc-itu-t cdrom udf overlay; do insmod "/uml/$module.ko"; done

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { writeDiscImage } from "../../../src/fabric/discImage.ts"
 import { agents, repository } from "../../../src/fabric/host.ts"
 import type { Playbook } from "../../../src/fabric/playbook.ts"
 import { decodeAll, type TranscriptEntry } from "../../../src/fabric/transcript.ts"
@@ -63,13 +64,7 @@ export const onUml = async (
     write(join(uml, "command"), command)
     write(join(uml, "node"), agents.bundle[0])
     write(join(uml, "fabric"), join(repository, "src/fabric/main.ts"))
-    write(join(directory, "disc/ovf-env.xml"), options.disc)
-    const image = spawnSync(
-      "genisoimage",
-      ["-quiet", "-udf", "-V", "rd_rdfe", "-o", join(directory, "disc.iso"), join(directory, "disc")],
-      { encoding: "utf8" }
-    )
-    if (image.status !== 0) throw new Error(`genisoimage: ${image.error?.message ?? image.stderr}`)
+    await writeDiscImage(join(directory, "disc.iso"), options.disc)
     const programs = tools()
     const ended = spawnSync(
       "unshare",
