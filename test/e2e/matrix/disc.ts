@@ -1,7 +1,7 @@
 /** What can be the matter with a provisioning disc. */
 import type { Host } from "../hosts/overlay.ts"
 import type { Fault } from "./Fault.ts"
-import { divided, settings, type Vm, whole } from "./vms.ts"
+import { discless, divided, settings, type Vm, whole } from "./vms.ts"
 
 const documentOn = "/run/disc/ovf-env.xml"
 
@@ -112,6 +112,7 @@ export const discFaults: ReadonlyArray<Fault> = [
   ),
   ...Object.entries(mounts).flatMap(([what, script]) => both(`the disc is ${what}`, breakMount(script), mendMount)),
   ...both("the drive does not answer", breakMount("exec sleep 300"), mendMount, { within: 30_000 }),
+  { group: "disc", name: "absent, and IMDS has all that is needed", vm: discless, ends: "ready" },
   {
     group: "disc",
     name: "no document on it, and IMDS has all that is needed",
