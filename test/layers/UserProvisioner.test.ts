@@ -224,6 +224,25 @@ describe("UserProvisioner: what goes wrong", () => {
       })
     }, halfDone()))
 
+  it.effect("gives the account that a failing useradd leaves its entries in the same run, before anything is written there", () => {
+    let made = false
+    return withLive((users, { host, root }) =>
+      Effect.gen(function*() {
+        yield* writeFiles(root, { "etc/passwd": aliceLine, "etc/shadow": "root:*:1::::::\n" })
+        const { problems } = yield* users.ensure(plain)
+        assert.lengthOf(problems, 1)
+        assert.include(problems[0]?.message, "No space left on device")
+        assert.match(host.read("/etc/shadow"), /^alice:/m)
+        assert.lengthOf(host.callsOf("pwconv"), 1)
+      }), ({ args, command }) => {
+      if (command === "useradd") {
+        made = true
+        return { exitCode: 1, stderr: "useradd: failure while writing changes to /etc/shadow: No space left on device" }
+      }
+      return command === "getent" && args[0] === "passwd" && !made ? { exitCode: 2 } : undefined
+    })
+  })
+
   for (const [what, change] of [["", () => undefined], [", without getent", noGetent]] as const) {
     it.effect(`gives an account that a cut-off useradd has left the entries that it lacks${what}`, () =>
       withLive((users, { host, root }) =>

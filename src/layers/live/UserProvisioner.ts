@@ -220,7 +220,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
         return yield* Result.isFailure(created) ? created.failure : new UserMissingError({ user: name })
       }
       // Such as useradd's exit status 12: the account is there, its home is not.
-      if (Result.isFailure(created)) yield* trouble("finish the account")(created.failure)
+      if (Result.isFailure(created)) {
+        yield* trouble("finish the account")(created.failure)
+        yield* Effect.catch(ensureEntries(account), trouble("complete the account"))
+      }
       yield* Effect.catch(ensureHome(account), trouble("make the home directory"))
       return { account, problems }
     })

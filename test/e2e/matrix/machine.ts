@@ -225,7 +225,6 @@ export const machineFaults: ReadonlyArray<Fault> = [
   ...[
     { path: "/var/log", ends: "ready" },
     { path: "/var/lib/hyperv", ends: "ready" },
-    { path: "/tmp", ends: "ready" },
     { path: "/home", ends: "failed", reason: /home|No space|ENOSPC/, keys: false },
     { path: "/etc/sudoers.d", ends: "failed", reason: /sudo/ },
     { path: "/etc/ssh/sshd_config.d", ends: "failed", reason: /sshd_config/ }
@@ -276,7 +275,6 @@ export const machineFaults: ReadonlyArray<Fault> = [
     reason: /var\/lib\/azure-init/,
     kvp: false
   },
-  { group: "read-only", name: "/tmp", arrange: readOnly("/tmp"), repair: writable("/tmp"), ends: "ready" },
   {
     group: "read-only",
     name: "/etc, /home and /var",
