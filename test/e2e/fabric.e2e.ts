@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import { type Companion, companion } from "../../src/fabric/companion.ts"
+import { repository } from "../../src/fabric/host.ts"
 import { usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
 import type { Playbook } from "../../src/fabric/playbook.ts"
 import { decodeAll } from "../../src/fabric/transcript.ts"
@@ -140,21 +141,24 @@ describe("azure-fabric run", () => {
   })
 
   it("needs no root", async () => {
-    const { status, stderr, stdout } = await execute("setpriv", [
-      "--reuid",
-      "65534",
-      "--regid",
-      "65534",
-      "--clear-groups",
-      "--",
-      process.execPath,
-      program,
-      "run",
-      "--",
-      process.execPath,
+    // Whoever is not root may not even see a repository below /root: it is shown elsewhere.
+    const shown = "/mnt"
+    const node = join(shown, "node_modules/node/bin/node")
+    const probeShown = "/dev/shm/probe.mjs"
+    const { status, stderr, stdout } = await execute("unshare", [
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-euc",
+      "mount --bind \"$1\" \"$2\"; mount -t tmpfs probe /dev/shm; cp \"$3\" \"$4\"; chmod 644 \"$4\"; shift 4; exec \"$@\"",
+      "shown",
+      repository,
+      shown,
       probe,
-      imdsUrl,
-      versionsUrl
+      probeShown,
+      ...["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"],
+      ...[node, join(shown, "src/fabric/main.ts"), "run", "--", node, probeShown, imdsUrl, versionsUrl]
     ])
     assert.deepStrictEqual([status, stdout], [0, "200\n200\n"], stderr)
   })
