@@ -157,8 +157,21 @@ describe("azure-fabric run", () => {
       shown,
       probe,
       probeShown,
-      ...["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"],
-      ...[node, join(shown, "src/fabric/main.ts"), "run", "--", node, probeShown, imdsUrl, versionsUrl]
+      "setpriv",
+      "--reuid",
+      "65534",
+      "--regid",
+      "65534",
+      "--clear-groups",
+      "--",
+      node,
+      join(shown, "src/fabric/main.ts"),
+      "run",
+      "--",
+      node,
+      probeShown,
+      imdsUrl,
+      versionsUrl
     ])
     assert.deepStrictEqual([status, stdout], [0, "200\n200\n"], stderr)
   })
