@@ -1,15 +1,15 @@
 /** A throw-away machine on which an agent boots as on Azure: see machine.sh for how it is made. */
-import { spawn, spawnSync } from "node:child_process"
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
-import { constants, tmpdir } from "node:os"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Readable } from "node:stream"
 import { companion } from "./companion.ts"
-import { writeDiscImage } from "./discImage.ts"
+import { changeProductUuid, writeHardware } from "./hardware.ts"
+import { type Host, hostOf, path, runIn } from "./hostOf.ts"
 import { startPlatform } from "./platformProcess.ts"
 import type { Playbook } from "./playbook.ts"
-import type { TranscriptEntry } from "./transcript.ts"
 
+export type { Host, Outcome, RunOptions } from "./hostOf.ts"
 export type { TranscriptEntry } from "./transcript.ts"
 
 /** The repository's directory, which the machine sees at the same place, read-only. */
@@ -34,55 +34,7 @@ export interface HostOptions {
   readonly disk?: string
 }
 
-/** How a command on the host ended. */
-export interface Outcome {
-  /** The exit status; 128 and the signal's number for one that was killed, as a shell has it. */
-  readonly status: number
-  /** From its start to its end, with the 5 ms or so that entering the machine takes. */
-  readonly milliseconds: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** How {@link Host.run} runs a command. */
-export interface RunOptions {
-  /** In addition to `PATH`, `HOME` and `LANG=C`. */
-  readonly environment?: Readonly<Record<string, string>>
-  readonly input?: string
-}
-
-/** A machine, its platform and the commands on it. */
-export interface Host {
-  /** Runs a command as root in `/`, to its end. */
-  readonly run: (command: ReadonlyArray<string>, options?: RunOptions) => Promise<Outcome>
-  /** Runs a script of sh; rejects when its status is not 0. Gives back standard output. */
-  readonly shell: (script: string, input?: string) => Promise<string>
-  /** Writes a file, its directory too, owner root. */
-  readonly write: (path: string, content: string, mode?: string) => Promise<void>
-  /** The file's bytes; rejects when there is none. */
-  readonly read: (path: string) => Promise<Uint8Array>
-  /** The platform does this from now on, from the beginning. */
-  readonly play: (playbook: Playbook) => Promise<void>
-  /** What the platform has been asked since the start or the last {@link Host.forget}, oldest first. */
-  readonly transcript: () => ReadonlyArray<TranscriptEntry>
-  /** Begins a new transcript. */
-  readonly forget: () => void
-  /** All processes end at once, `/run` and `/tmp` are empty; with another VM id, it is a clone of this machine that boots. */
-  readonly reboot: (vmId?: string) => Promise<void>
-  /** Ends everything on the machine, and leaves nothing of it. */
-  readonly stop: () => Promise<void>
-}
-
 const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
-
-const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-const collect = (stream: Readable): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const parts: Array<Buffer> = []
-    stream.on("data", (part: Buffer) => parts.push(part)).on("end", () => resolve(Buffer.concat(parts)))
-      .on("error", reject)
-  })
 
 const has = (tool: string): boolean => path.split(":").some((directory) => existsSync(join(directory, tool)))
 
@@ -111,24 +63,6 @@ export const obstacles = (needs: { readonly disc: boolean }): ReadonlyArray<stri
     ]
 }
 
-const write = (file: string, content: string): void => {
-  mkdirSync(join(file, ".."), { recursive: true })
-  writeFileSync(file, content)
-}
-
-/** What machine.sh wants to find in its directory. */
-const prepare = async (directory: string, { disc, vmId }: HostOptions): Promise<void> => {
-  writeFileSync(join(directory, "efi"), "")
-  write(join(directory, "sys/class/dmi/id/product_uuid"), `${vmId ?? "9f1c7c3e-5a40-4b7e-9d0b-0f6f2c9a7e11"}\n`)
-  write(join(directory, "sys/class/dmi/id/chassis_asset_tag"), "7783-7084-3265-9085-8269-3286-77\n")
-  mkdirSync(join(directory, "sys/block"))
-  if (disc === undefined) return
-  // TYPE_ROM of SCSI, as the kernel shows it for an optical drive.
-  write(join(directory, "sys/block/sr0/device/type"), "5\n")
-  write(join(directory, "disc/ovf-env.xml"), disc)
-  await writeDiscImage(join(directory, "disc.img"), disc)
-}
-
 /**
  * Starts a machine and its platform. The machine is a copy-on-write view of a root with fresh state, both of Azure's addresses on
  * its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when there is a disc. It ends with
@@ -138,9 +72,9 @@ export const start = async (options: HostOptions): Promise<Host> => {
   const lacking = obstacles({ disc: options.disc !== undefined })
   if (lacking.length > 0) throw new Error(lacking.join(" "))
   const directory = mkdtempSync(join(tmpdir(), "azure-fabric-"))
-  const uuid = join(directory, "sys/class/dmi/id/product_uuid")
   try {
-    await prepare(directory, options)
+    await writeHardware(directory, options.vmId ?? "9f1c7c3e-5a40-4b7e-9d0b-0f6f2c9a7e11", options.disc)
+    writeFileSync(join(directory, "efi"), "")
   } catch (error) {
     rmSync(directory, { recursive: true, force: true })
     throw error
@@ -166,83 +100,29 @@ export const start = async (options: HostOptions): Promise<Host> => {
 
   const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
 
-  const execute = async (command: ReadonlyArray<string>, { environment, input }: RunOptions = {}) => {
-    const began = performance.now()
-    const child = spawn("nsenter", ["--target", pid, ...namespaces, "--", ...command], {
-      env: { PATH: path, HOME: "/root", LANG: "C", ...environment },
-      stdio: ["pipe", "pipe", "pipe"]
-    })
-    child.stdin.on("error", () => {})
-    child.stdin.end(input)
-    const ended = new Promise<number>((resolve, reject) => {
-      child.on("error", reject).on(
-        "close",
-        (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
-      )
-    })
-    const [stdout, stderr, status] = await Promise.all([collect(child.stdout), collect(child.stderr), ended])
-    return { status, milliseconds: performance.now() - began, stdout, stderr }
-  }
-  const run = async (command: ReadonlyArray<string>, how?: RunOptions): Promise<Outcome> => {
-    const { stderr, stdout, ...rest } = await execute(command, how)
-    return { ...rest, stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8") }
-  }
-  const checked = async (command: ReadonlyArray<string>, how?: RunOptions) => {
-    const ended = await execute(command, how)
-    if (ended.status !== 0) {
-      throw new Error(`${command.join(" ")}: status ${ended.status}: ${ended.stderr.toString("utf8")}`)
-    }
-    return ended.stdout
-  }
-  const stop = async () => {
-    await platform.stop()
-    await machine.stop()
-  }
-
+  const host = hostOf({
+    execute: (command, how) => runIn(pid, namespaces, command, how),
+    platform,
+    reboot: async (vmId) => {
+      await host.shell(rebooting.replace("KEEPER", keeper))
+      if (vmId !== undefined) changeProductUuid(directory, vmId)
+    },
+    stop: machine.stop
+  })
   try {
     await platform.play(options.playbook)
   } catch (error) {
-    await stop()
+    await host.stop()
     throw error
   }
-  return {
-    run,
-    shell: async (script, input) =>
-      (await checked(["sh", "-c", script], input === undefined ? {} : { input })).toString("utf8"),
-    write: async (file, content, mode = "0644") => {
-      await checked([
-        "sh",
-        "-c",
-        "mkdir -p \"$(dirname \"$1\")\" && cat >\"$1\" && chmod \"$2\" \"$1\"",
-        "write",
-        file,
-        mode
-      ], {
-        input: content
-      })
-    },
-    read: async (file) => await checked(["cat", "--", file]),
-    play: platform.play,
-    transcript: platform.transcript,
-    forget: platform.forget,
-    reboot: async (vmId) => {
-      await checked(["sh", "-c", rebooting, "reboot", keeper])
-      // In place: what the machine's overlay shows is this very file.
-      if (vmId !== undefined) {
-        const file = openSync(uuid, "r+")
-        writeFileSync(file, `${vmId}\n`)
-        closeSync(file)
-      }
-    },
-    stop
-  }
+  return host
 }
 
 /** Everything but the first process and the one that it waits for is killed; then what a kernel does not keep is gone. */
 const rebooting = `
 for process in /proc/[0-9]*; do
   process=\${process#/proc/}
-  case $process in 1 | "$1" | $$) ;; *) kill -KILL "$process" 2>/dev/null ;; esac
+  case $process in 1 | KEEPER | $$) ;; *) kill -KILL "$process" 2>/dev/null ;; esac
 done
 while mountpoint -q /run/azure-init/media; do umount /run/azure-init/media; done
 find /run /tmp -mindepth 1 -maxdepth 1 ! -name disc ! -name mount.udf.log -exec rm -rf {} +

@@ -9,26 +9,7 @@ directory=$1
 repository=$2
 lower=$3
 size=$4
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-# /proc is still that of the real machine.
-read -r pid rest </proc/self/stat
-
-# Fail closed: nothing here may reach a real network, nor a real Azure.
-for interface in $(sed -n 's/^ *\([^:]*\):.*/\1/p' /proc/self/net/dev); do
-  case $interface in
-    lo | veth* | tap* | tunl0 | sit0 | gre0 | gretap0 | erspan0 | ip_vti0 | ip6_vti0 | ip6tnl0 | ip6gre0) ;;
-    *)
-      echo "machine.sh: refusing to start: this network namespace has the interface $interface" >&2
-      exit 1
-      ;;
-  esac
-done
-ip link set lo up
-ip address add 169.254.169.254/32 dev lo
-ip address add 168.63.129.16/32 dev lo
+. "$repository/src/fabric/closed.sh"
 
 machine=$directory/machine
 mkdir -p "$machine"

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { documentNames } from "./documentNames.ts"
 
-const describe = (description: string) => ({ description })
+const about = (description: string) => ({ description })
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== false
 
@@ -44,7 +44,7 @@ const HeaderValue = Schema.String.check(
 
 /** Headers of an HTTP message, by name. */
 export const Headers = Schema.Record(Schema.String, HeaderValue).annotate(
-  describe("HTTP headers, in addition to those that the answer has anyway.")
+  about("HTTP headers, in addition to the answer's usual ones.")
 ).check(
   Schema.makeFilter((headers) => Object.keys(headers).every((name) => headerName.test(name)), {
     expected: "names of headers"
@@ -64,51 +64,54 @@ const Bytes = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 /** One answer of an endpoint. What is not said is as Azure does it: status, headers and body follow from the request. */
 export const Answer = Schema.Struct({
   status: Schema.optionalKey(Status).annotate(
-    describe("The HTTP status, 200 to 599.")
+    about("The HTTP status, 200 to 599.")
   ),
   headers: Schema.optionalKey(Headers),
-  body: Schema.optionalKey(Schema.String).annotate(describe("The body, sent as UTF-8.")),
+  body: Schema.optionalKey(Schema.String).annotate(about("The body, sent as UTF-8.")),
   document: Schema.optionalKey(Schema.Literals(documentNames)).annotate(
-    describe("A document of the fabric's own as the body, with its Content-Type.")
+    about("A document of the fabric's own as the body, with its Content-Type.")
   ),
-  delay_ms: Schema.optionalKey(Milliseconds).annotate(describe("Milliseconds to wait before the answer.")),
+  delay_ms: Schema.optionalKey(Milliseconds).annotate(about("Milliseconds to wait before the answer.")),
   repeat: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))).annotate(
-    describe("How many requests are answered like this before the next answer's turn; 1 when it is not said.")
+    about("How many requests are answered like this before the next answer's turn; 1 when it is not said.")
   ),
   hang: Schema.optionalKey(Schema.Literals(["headers", "body"])).annotate(
-    describe(
+    about(
       "Leaves the connection open and silent: \"headers\" without a byte of an answer, \"body\" after the headers and half of the body."
     )
   ),
   reset: Schema.optionalKey(Schema.Literals(["headers", "body"])).annotate(
-    describe(
+    about(
       "Resets the connection (RST): \"headers\" without a byte of an answer, \"body\" after the headers and half of the body."
     )
   ),
   truncate: Schema.optionalKey(Schema.Boolean).annotate(
-    describe("Half of the body, then the end of the connection (FIN); Content-Length is the whole body's.")
+    about("Half of the body, then the end of the connection (FIN); Content-Length is the whole body's.")
   ),
   drip_ms: Schema.optionalKey(Milliseconds).annotate(
-    describe("The body one byte at a time, with so many milliseconds before each.")
+    about("The body one byte at a time, with so many milliseconds before each.")
   ),
   content_length: Schema.optionalKey(Bytes).annotate(
-    describe("What Content-Length says in place of the truth, in bytes; the connection ends (FIN) after the body.")
+    about("What Content-Length says in place of the truth, in bytes; the connection ends (FIN) after the body.")
   ),
   garbage: Schema.optionalKey(Bytes).annotate(
-    describe(
+    about(
       "So many bytes of noise in place of an HTTP response, the same ones every time, then the end of the connection (FIN)."
     )
   ),
-  raw: Schema.optionalKey(Schema.String.check(
-    // oxlint-disable-next-line no-control-regex -- every byte, NUL too, may be sent.
-    Schema.isPattern(/^[\0-\xFF]*$/u, { expected: "characters up to U+00FF, one for each byte" })
-  )).annotate(
-    describe("These bytes in place of an HTTP response, written as Latin-1, then the end of the connection (FIN).")
+  raw: Schema.optionalKey(
+    Schema.String.annotate(
+      about("These bytes in place of an HTTP response, written as Latin-1, then the end of the connection (FIN).")
+    ).check(
+      Schema.makeFilter((text) => !/[^\p{ASCII}\u0080-\u00FF]/u.test(text), {
+        expected: "characters up to U+00FF, one for each byte"
+      })
+    )
   ),
   redirect: Schema.optionalKey(HeaderValue).annotate(
-    describe("Redirects to this URL: the header Location, and status 302 when no other one of 3xx is given.")
+    about("Redirects to this URL: the header Location, and status 302 when no other one of 3xx is given.")
   )
-}).annotate(describe(
+}).annotate(about(
   "One answer. What is not said is as Azure does it. An answer that hangs, resets or is cut off in its body, or drips, has a body of the fabric's own when Azure's is empty."
 )).check(Schema.makeFilter(contradictionOf, { expected: "an answer without contradictions", identifier: "Answer" }))
 
@@ -117,20 +120,20 @@ export type Answer = typeof Answer.Type
 
 /** The VM that the platform tells of. */
 export const Instance = Schema.Struct({
-  username: Schema.String.annotate(describe("The administrator's name (osProfile.adminUsername).")),
-  hostname: Schema.String.annotate(describe("The VM's name (osProfile.computerName).")),
-  keys: Schema.Array(Schema.String).annotate(describe("OpenSSH public keys, as the owner gave them.")),
+  username: Schema.String.annotate(about("The administrator's name (osProfile.adminUsername).")),
+  hostname: Schema.String.annotate(about("The VM's name (osProfile.computerName).")),
+  keys: Schema.Array(Schema.String).annotate(about("OpenSSH public keys, as the owner gave them.")),
   disablePasswordAuthentication: Schema.Boolean.annotate(
-    describe("Whether sshd is to refuse passwords (osProfile.disablePasswordAuthentication).")
+    about("Whether sshd is to refuse passwords (osProfile.disablePasswordAuthentication).")
   ),
   vmId: Schema.optionalKey(Schema.String).annotate(
-    describe("The VM's unique id, as Azure prints it; an id of the fabric's own when it is not said.")
+    about("The VM's unique id, as Azure prints it; an id of the fabric's own when it is not said.")
   ),
-  location: Schema.optionalKey(Schema.String).annotate(describe("The region; \"westeurope\" when it is not said.")),
+  location: Schema.optionalKey(Schema.String).annotate(about("The region; \"westeurope\" when it is not said.")),
   vmSize: Schema.optionalKey(Schema.String).annotate(
-    describe("The size; \"Standard_D2s_v5\" when it is not said.")
+    about("The size; \"Standard_D2s_v5\" when it is not said.")
   )
-}).annotate(describe("The VM that the platform tells of."))
+}).annotate(about("The VM that the platform tells of."))
 
 /** See {@link Instance}. */
 export type Instance = typeof Instance.Type
@@ -141,9 +144,9 @@ const Reachability = Schema.Literals(["answers", "refused", "silent"])
 
 /** How the addresses of the platform can be reached. */
 export const Network = Schema.Struct({
-  imds: Schema.optionalKey(Reachability).annotate(describe("The address of IMDS.")),
-  wireserver: Schema.optionalKey(Reachability).annotate(describe("The address of WireServer."))
-}).annotate(describe(
+  imds: Schema.optionalKey(Reachability).annotate(about("The address of IMDS.")),
+  wireserver: Schema.optionalKey(Reachability).annotate(about("The address of WireServer."))
+}).annotate(about(
   "How the addresses can be reached: \"answers\" (when nothing is said), \"refused\" (nobody listens), or \"silent\" (every packet vanishes, so that connecting hangs), which needs a network namespace of the fabric's own."
 ))
 
@@ -155,26 +158,26 @@ export type Network = typeof Network.Type
  * Azure does.
  */
 export const PlaybookFile = Schema.Struct({
-  $schema: Schema.optionalKey(Schema.String).annotate(describe("Where this file's JSON Schema is, for editors.")),
+  $schema: Schema.optionalKey(Schema.String).annotate(about("Where this file's JSON Schema is, for editors.")),
   instance: Instance,
-  imds: Schema.optionalKey(Answers).annotate(describe("The answers of IMDS.")),
+  imds: Schema.optionalKey(Answers).annotate(about("The answers of IMDS.")),
   health: Schema.optionalKey(Answers).annotate(
-    describe("The answers to WireServer's POST /provisioning/health, where agents report as JSON.")
+    about("The answers to WireServer's POST /provisioning/health, where agents report as JSON.")
   ),
   goal_state: Schema.optionalKey(Answers).annotate(
-    describe("The answers to WireServer's GET /machine?comp=goalstate.")
+    about("The answers to WireServer's GET /machine?comp=goalstate.")
   ),
-  versions: Schema.optionalKey(Answers).annotate(describe("The answers to WireServer's GET /?comp=versions.")),
+  versions: Schema.optionalKey(Answers).annotate(about("The answers to WireServer's GET /?comp=versions.")),
   legacy_health: Schema.optionalKey(Answers).annotate(
-    describe("The answers to WireServer's POST /machine?comp=health, where older agents report as XML.")
+    about("The answers to WireServer's POST /machine?comp=health, where older agents report as XML.")
   ),
   network: Schema.optionalKey(Network),
   after_last: Schema.optionalKey(Schema.Literals(["repeat", "start_again", "azure"])).annotate(
-    describe(
+    about(
       "What follows the last answer of a list: \"repeat\" gives it for ever (when nothing is said), \"start_again\" begins with the first one, \"azure\" answers as Azure does."
     )
   )
-}).annotate({ title: "Playbook of azure-fabric", ...describe("What a scripted Azure platform does.") })
+}).annotate({ title: "Playbook of azure-fabric", ...about("What a scripted Azure platform does.") })
 
 /** See {@link PlaybookFile}; programs say of both endpoints that every agent asks what they answer. */
 export type Playbook = typeof PlaybookFile.Type & {

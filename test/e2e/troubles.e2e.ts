@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
-  agents,
   assertProvisioned,
   boot,
   disc,
@@ -137,27 +136,5 @@ describe.each(forms)("%s killed", (_, agent) => {
         await assertProvisioned(host)
       })
     })
-  })
-})
-
-describe("executable killed at any time", () => {
-  const agent = agents.executable
-
-  it("ends where an undisturbed run does", async () => {
-    const state = await undisturbed(agent)
-    let kills = 0
-    for (let milliseconds = 10; milliseconds <= 250; milliseconds += 20) {
-      await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
-        const killed = await host.run(["timeout", "-s", "KILL", String(milliseconds / 1000), ...agent])
-        if (killed.status >= 128) kills++
-        await host.reboot()
-        await boot(host, agent)
-        const told = requestsTo(host).filter((request) => request === readyRequest).length
-        assert.isTrue(told === 1 || told === 2, `Ready accepted ${told} times after ${milliseconds} ms`)
-        assert.strictEqual(await stateOf(host), state, `after ${milliseconds} ms`)
-        await assertProvisioned(host)
-      })
-    }
-    assert.isAbove(kills, 2)
   })
 })

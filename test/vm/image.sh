@@ -4,24 +4,12 @@
 #
 #     image.sh SUITE DIRECTORY     as root; DIRECTORY gets root.ext4, vmlinuz and initrd, or is not there
 #
-# A directory that is there is complete, and left as it is. $DEBIAN_MIRROR is where packages come from, http://deb.debian.org/debian without it.
+# $DEBIAN_MIRROR is where packages come from, http://deb.debian.org/debian without it.
 set -eu
 suite=$1
 directory=$2
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-# Two that want the same one make it once.
-mkdir -p "$(dirname "$directory")"
-exec 9>"$directory.lock"
-flock 9
-[ ! -e "$directory" ] || exit 0
-
-work=$(mktemp -d "$directory.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/../e2e/hosts/once.sh"
 root=$work/root
 
 packages=systemd,systemd-sysv,dbus,udev,libpam-systemd,openssh-server,sudo,iproute2,eject,kmod,procps,linux-image-cloud-amd64,initramfs-tools,zstd,hyperv-daemons,libnss-myhostname
@@ -59,4 +47,3 @@ mke2fs -q -F -t ext4 -L root -d "$root" "$work/root.ext4" 1200M
 rm -rf "$root"
 chmod 755 "$work"
 mv -T "$work" "$directory"
-trap - EXIT

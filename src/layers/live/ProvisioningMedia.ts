@@ -91,7 +91,6 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
     const unmount = (device: string) =>
       umount().pipe(
         Effect.catch(() => umount("-l")),
-        Effect.andThen(removeDirectory),
         Effect.mapError((error) =>
           new MediaError({
             device,
@@ -99,6 +98,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
             detail: `it is still mounted on ${paths.mediaMountPoint}, where only root can read it: ${error.message}`
           })
         ),
+        Effect.andThen(Effect.ignore(removeDirectory)),
         Effect.withSpan("media:unmount")
       )
 
@@ -115,20 +115,21 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       Effect.map((table) => table.split("\n").map((line) => line.split(" ").map(unescape)))
     )
 
+    /** The devices that are mounted where only the agent mounts. */
+    const ours = (rows: ReadonlyArray<ReadonlyArray<string>>) =>
+      rows.flatMap(([device = "", directory]) => directory === paths.mediaMountPoint ? [device] : [])
+
     /** After a mount that failed: one that was killed at its deadline can have done its work all the same. */
     const cleanUp = (device: string) =>
       Effect.flatMap(mountTable, (rows) =>
-        rows.some(([, directory]) => directory === paths.mediaMountPoint)
+        ours(rows).length > 0
           ? tryUnmount(device)
           : Effect.ignore(removeDirectory))
 
     const discs = Effect.gen(function*() {
       const rows = yield* mountTable
       // What an agent that was killed has left mounted.
-      yield* Effect.forEach(
-        rows.filter(([, directory]) => directory === paths.mediaMountPoint),
-        ([device]) => tryUnmount(device ?? "")
-      )
+      yield* Effect.forEach(ours(rows), tryUnmount)
       const mounted = rows.flatMap(([device, directory, type]): ReadonlyArray<Disc> =>
         device !== undefined && directory !== undefined && directory !== paths.mediaMountPoint
           && type !== undefined && fileSystems.includes(type)
@@ -246,12 +247,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       return Option.none<OvfEnvironment>()
     })
 
-    const released = Effect.flatMap(mountTable, (rows) =>
-      Effect.forEach(
-        rows.filter(([, directory]) => directory === paths.mediaMountPoint),
-        ([device]) => unmount(device ?? ""),
-        { discard: true }
-      ))
+    const released = Effect.flatMap(mountTable, (rows) => Effect.forEach(ours(rows), unmount, { discard: true }))
 
     return ProvisioningMedia.of({ environment, released })
   })

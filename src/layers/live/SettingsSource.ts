@@ -106,12 +106,13 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
 
       const warnings: Array<SettingsProblem> = []
       for (const { file, table, text } of sources) {
+        const { unknown, wrong } = decodeSettings(table)
+        if (unknown.length === 0 && wrong.length === 0) continue
         const lineOf = lines(text)
         const locate = (problem: KeyProblem): SettingsProblem => {
           const line = lineOf(problem.key)
           return { file, ...problem, ...(line === undefined ? {} : { line }) }
         }
-        const { unknown, wrong } = decodeSettings(table)
         errors.push(...wrong.map(locate))
         warnings.push(...unknown.map(locate))
       }

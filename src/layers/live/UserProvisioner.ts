@@ -45,8 +45,6 @@ interface Tools {
   readonly createGroup: (group: GroupName) => Effect.Effect<unknown, SubprocessError>
   /** Makes the account's own group, with the id that the account has already. */
   readonly createOwnGroup: (account: UserAccount) => Effect.Effect<unknown, SubprocessError>
-  /** Gives every account of `/etc/passwd` that has no entry in `/etc/shadow` one, which takes no password. */
-  readonly completeShadow: Effect.Effect<unknown, SubprocessError>
 }
 
 const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tools) =>
@@ -146,7 +144,8 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       if (own === undefined) return
       if (own.split(":")[1] === shadowed && (yield* entryIn(paths.shadow)) === undefined) {
         yield* Effect.logWarning("The account has no entry in the shadow file, making one", { username: account.name })
-        yield* retried(tools.completeShadow)
+        // shadow-utils; BusyBox has nothing of the kind, and then the missing entry is reported.
+        yield* retried(subprocess.run({ command: "pwconv", args: [] }))
       }
       if (Option.isNone(yield* lookUp("group", String(account.gid)))) {
         yield* Effect.logWarning("The account's own group is missing, making it", { username: account.name })
@@ -292,8 +291,7 @@ export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
     },
     join: (name, groups) => run({ command: "usermod", args: ["-aG", groups.join(","), name] }),
     createGroup: (group) => run({ command: "groupadd", args: ["--", group] }),
-    createOwnGroup: ({ gid, name }) => run({ command: "groupadd", args: ["-g", String(gid), "--", name] }),
-    completeShadow: run({ command: "pwconv", args: [] })
+    createOwnGroup: ({ gid, name }) => run({ command: "groupadd", args: ["-g", String(gid), "--", name] })
   }))
 )
 
@@ -311,9 +309,7 @@ export const layerAdduser: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
         ),
       join,
       createGroup: (group) => run({ command: "addgroup", args: [group] }),
-      createOwnGroup: ({ gid, name }) => run({ command: "addgroup", args: ["-g", String(gid), name] }),
-      // BusyBox has no pwconv; its passwd and chpasswd make the entry that they miss.
-      completeShadow: Effect.void
+      createOwnGroup: ({ gid, name }) => run({ command: "addgroup", args: ["-g", String(gid), name] })
     }
   })
 )

@@ -38,7 +38,7 @@ const layers = {
     )
   ),
 
-  /** Writes the keys as anybody would, and so wherever a link of the user's leads. */
+  /** Opens the keys' file by its name and nothing else, which leads wherever a link of the user's does. */
   "key-through-link": Layer.effect(
     SshProvisioner,
     SshProvisioner.use((live) =>

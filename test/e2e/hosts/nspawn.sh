@@ -14,29 +14,10 @@ repository=$2
 lower=$3
 tools=$4
 libraries=$5
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-# /proc is still that of the real machine.
-read -r pid rest </proc/self/stat
-
-# Fail closed: nothing here may reach a real network, nor a real Azure.
-for interface in $(sed -n 's/^ *\([^:]*\):.*/\1/p' /proc/self/net/dev); do
-  case $interface in
-    lo | tunl0 | sit0 | gre0 | gretap0 | erspan0 | ip_vti0 | ip6_vti0 | ip6tnl0 | ip6gre0) ;;
-    *)
-      echo "nspawn.sh: refusing to start: this network namespace has the interface $interface" >&2
-      exit 1
-      ;;
-  esac
-done
+. "$repository/src/fabric/closed.sh"
 
 # What ip(8) and systemd-nspawn keep below /run is not for the real machine.
 mount -t tmpfs -o mode=755 run /run
-ip link set lo up
-ip address add 169.254.169.254/32 dev lo
-ip address add 168.63.129.16/32 dev lo
 ip netns add machine
 ip link add veth0 type veth peer name eth0 netns machine
 ip address add 10.0.0.1/24 dev veth0

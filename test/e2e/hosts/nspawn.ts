@@ -1,27 +1,21 @@
 /** A machine whose first process is systemd, behind a network cable: see nspawn.sh for how it is made. */
-import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { swapByteOrder } from "../../../src/domain/VmId.ts"
 import { companion } from "../../../src/fabric/companion.ts"
-import { type Host, type Outcome, repository, type RunOptions } from "../../../src/fabric/host.ts"
+import { changeProductUuid, writeHardware } from "../../../src/fabric/hardware.ts"
+import { type Host, type HostOptions, type Outcome, repository } from "../../../src/fabric/host.ts"
+import { hostOf, runIn } from "../../../src/fabric/hostOf.ts"
 import type { KeyPair } from "../../../src/fabric/login.ts"
 import { startPlatform } from "../../../src/fabric/platformProcess.ts"
-import {
-  asFirmware,
-  azureOf,
-  collect,
-  type Ended,
-  environment,
-  hostOf,
-  type MachineOptions,
-  statusOf,
-  uuidFile
-} from "./Host.ts"
 import { root, type Suite, tools } from "./roots.ts"
 
 /** What {@link startNspawn} builds. */
-export interface NspawnOptions extends MachineOptions {
+export interface NspawnOptions extends Pick<HostOptions, "playbook" | "disc"> {
+  /** As Azure prints it. */
+  readonly vmId: string
   readonly suite: Suite
   /** A script of sh that makes the image's own changes, run in the directory of the machine's root before it starts; paths are relative. */
   readonly prepare?: string
@@ -40,11 +34,20 @@ const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
 /** Where the machine's systemd gets its cgroups: of version 2, in a directory of their own, which is removed in the end. */
 const cgroupRoot = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup"
 
+/** A VM id as the firmware of a machine that sees this one's `/sys` shows it: without UEFI, in the other byte order. */
+const asFirmware = (vmId: string): string => existsSync("/sys/firmware/efi") ? vmId : swapByteOrder(vmId)
+
 /** Starts a machine; its systemd answers when this resolves, its boot goes on. */
 export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> => {
   const image = root(options.suite)
   const [programs, libraries] = [tools(), root("bookworm")]
-  const directory = await azureOf(options)
+  const directory = mkdtempSync(join(tmpdir(), "azure-host-"))
+  try {
+    await writeHardware(directory, asFirmware(options.vmId), options.disc)
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true })
+    throw error
+  }
   const cgroup = join(cgroupRoot, directory.replaceAll("/", "-").replace(/^-/, ""))
   mkdirSync(cgroup)
   writeFileSync(join(directory, "prepare"), options.prepare ?? "")
@@ -77,26 +80,8 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
   const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
   const console = () => readFileSync(join(directory, "console"), "utf8")
 
-  const spawnIn = async (
-    target: string,
-    which: ReadonlyArray<string>,
-    command: ReadonlyArray<string>,
-    options: RunOptions
-  ): Promise<Ended> => {
-    const child = spawn("nsenter", ["--target", target, ...which, "--", ...command], {
-      env: { ...environment, ...options.environment }
-    })
-    child.stdin.on("error", () => {})
-    child.stdin.end(options.input)
-    const ended = new Promise<number>((resolve, reject) => {
-      child.on("error", reject).on("close", (code, signal) => resolve(statusOf(code, signal)))
-    })
-    const [stdout, stderr, status] = await Promise.all([collect(child.stdout), collect(child.stderr), ended])
-    return { status, stdout, stderr }
-  }
-
   let leader = ""
-  const execute = (command: ReadonlyArray<string>, options: RunOptions) => spawnIn(leader, namespaces, command, options)
+  const execute: Parameters<typeof hostOf>[0]["execute"] = (command, how) => runIn(leader, namespaces, command, how)
 
   const boot = async () => {
     outside.say("boot")
@@ -110,28 +95,24 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
     }
     throw new Error(`no systemd after 20 s: ${console()}`)
   }
-  const stop = async () => {
-    await outside.stop()
-  }
   try {
     await platform.play(options.playbook)
     await boot()
   } catch (error) {
     await platform.stop()
-    await stop()
+    await outside.stop()
     throw error
   }
   return {
     ...hostOf({
       execute,
       platform,
-      stop,
+      stop: outside.stop,
       reboot: async (vmId) => {
         await execute(["systemctl", "poweroff"], {})
         const said = await outside.line()
         if (said !== "off 0") throw new Error(`power off: ${said}: ${console()}`)
-        // In place: what the machine's overlay shows is this very file.
-        if (vmId !== undefined) writeFileSync(uuidFile(directory), `${asFirmware(vmId)}\n`, { flag: "r+" })
+        if (vmId !== undefined) changeProductUuid(directory, asFirmware(vmId))
         await boot()
       }
     }),
@@ -148,7 +129,7 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
         "LogLevel=ERROR",
         "ConnectTimeout=5"
       ].flatMap((setting) => ["-o", setting])
-      const { status, stderr, stdout } = await spawnIn(pid, ["--net"], [
+      const { status, stderr, stdout } = await runIn(pid, ["--net"], [
         "ssh",
         "-F",
         "none",

@@ -4,20 +4,21 @@
  *
  * The VM's network is qemu's user-mode one in a network namespace of its own, which reaches nothing but the platform of src/fabric.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { createHash } from "node:crypto"
+import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
-import { constants, homedir, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { swapByteOrder } from "../../../src/domain/VmId.ts"
 import { companion } from "../../../src/fabric/companion.ts"
 import { writeDiscImage } from "../../../src/fabric/discImage.ts"
 import { agents, type Outcome, repository } from "../../../src/fabric/host.ts"
+import { endOf } from "../../../src/fabric/hostOf.ts"
 import type { KeyPair } from "../../../src/fabric/login.ts"
 import { type Platform, startPlatform } from "../../../src/fabric/platformProcess.ts"
 import type { Playbook } from "../../../src/fabric/playbook.ts"
+import { made } from "./roots.ts"
 
 const scripts = join(repository, "test/vm")
 
@@ -82,14 +83,7 @@ const checked = (command: string, args: ReadonlyArray<string>): string => {
 }
 
 /** Where the kernel, its initrd and the disk's image of this release are, made when they are not there. */
-const image = (suite: string): string => {
-  const recipe = join(scripts, "image.sh")
-  const cache = process.env["AZURE_INIT_TEST_CACHE"] ?? join(homedir(), ".cache/azure-init-test")
-  const key = createHash("sha256").update(readFileSync(recipe)).digest("hex").slice(0, 16)
-  const directory = join(cache, `vm-${suite}-${key}`)
-  checked("sh", [recipe, suite, directory])
-  return directory
-}
+const image = (suite: string): string => made(`vm-${suite}`, "../../vm/image.sh", suite)
 
 const unitDirectory = "/etc/systemd/system"
 
@@ -149,10 +143,10 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
   const remove = () => rmSync(directory, { recursive: true, force: true })
   const disk = join(directory, "disk.ext4")
   const serial = join(directory, "console")
-  let made: string
+  let boot: string
   try {
-    made = image(suite)
-    checked("cp", ["--sparse=always", "--reflink=auto", join(made, "root.ext4"), disk])
+    boot = image(suite)
+    checked("cp", ["--sparse=always", "--reflink=auto", join(boot, "root.ext4"), disk])
     addToDisk(disk, directory, {
       "/usr/bin/azure-init": { from: agents.executable[0], mode: 0o755 },
       [`${unitDirectory}/azure-init.service`]: { from: join(repository, "config/azure-init.service") },
@@ -182,9 +176,8 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
     await namespace.stop()
     remove()
   }
-  const inside = (command: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}): ChildProcess =>
+  const inside = (command: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) =>
     spawn("nsenter", ["--target", pid, "--net", "--pid", "--", ...command], {
-      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment }
     })
 
@@ -203,7 +196,7 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
     // Without the exchange of 16 bytes, which two emulated processors at a time get wrong: trixie's kernel fell over it.
     ["-cpu", "Nehalem,-cx16"],
     generation === 2 ? ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${ovmf}`] : [],
-    ["-kernel", join(made, "vmlinuz"), "-initrd", join(made, "initrd")],
+    ["-kernel", join(boot, "vmlinuz"), "-initrd", join(boot, "initrd")],
     ["-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"],
     // A crash of this machine may lose what the guest has flushed, which nobody minds.
     ["-drive", `file=${disk},format=raw,if=virtio,cache=unsafe`],
@@ -219,7 +212,7 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
     ["-uuid", generation === 2 ? vmId : swapByteOrder(vmId)]
   ].flat())
   let complaint = ""
-  qemu.stderr?.setEncoding("utf8").on("data", (text: string) => complaint += text)
+  qemu.stderr.setEncoding("utf8").on("data", (text: string) => complaint += text)
   let isOff = false
   const ended = new Promise<void>((resolve) => {
     qemu.on("error", (error) => complaint += error.message).on("close", () => {
@@ -266,19 +259,13 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
       ["ssh", "-F", "none", ...options.flatMap((option) => ["-o", option]), `${username}@127.0.0.1`, command],
       { SSH_ASKPASS: file, SSH_ASKPASS_REQUIRE: "force" }
     )
-    child.stdin?.on("error", () => {})
-    child.stdin?.end(input)
-    let stdout = ""
-    let stderr = ""
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => stdout += text)
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
-    const status = await new Promise<number>((resolve, reject) => {
-      child.on("error", reject).on(
-        "close",
-        (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
-      )
-    })
-    return { status, milliseconds: performance.now() - began, stdout, stderr }
+    const { status, stderr, stdout } = await endOf(child, input)
+    return {
+      status,
+      milliseconds: performance.now() - began,
+      stdout: stdout.toString("utf8"),
+      stderr: stderr.toString("utf8")
+    }
   }
   const login: Vm["login"] = async (username, credential, command, seconds, input) => {
     let last: Outcome | undefined

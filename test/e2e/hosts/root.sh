@@ -3,24 +3,12 @@
 #
 #     root.sh SUITE DIRECTORY     as root; DIRECTORY is the root then, or is not there
 #
-# A directory that is there is complete, and left as it is. $DEBIAN_MIRROR is where packages come from, http://deb.debian.org/debian without it.
+# $DEBIAN_MIRROR is where packages come from, http://deb.debian.org/debian without it.
 set -eu
 suite=$1
 directory=$2
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-# Two that want the same one make it once.
-mkdir -p "$(dirname "$directory")"
-exec 9>"$directory.lock"
-flock 9
-[ ! -e "$directory" ] || exit 0
-
-work=$(mktemp -d "$directory.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/once.sh"
 
 packages=systemd,systemd-sysv,dbus,udev,libpam-systemd,openssh-server,openssh-client,sudo,iproute2,eject,kmod,procps,libnss-myhostname
 # In memory, where dpkg's many fsync cost nothing; what is mounted goes away with the one namespace, and what debootstrap starts with the other.

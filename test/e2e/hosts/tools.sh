@@ -2,22 +2,10 @@
 # Unpacks the packages that run hosts, of bookworm whatever this machine is, without installing them anywhere.
 #
 #     tools.sh ROOT DIRECTORY     as root; ROOT is bookworm's of root.sh, DIRECTORY has their files then, or is not there
-#
-# A directory that is there is complete, and left as it is.
 set -eu
 root=$1
 directory=$2
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-exec 9>"$directory.lock"
-flock 9
-[ ! -e "$directory" ] || exit 0
-
-work=$(mktemp -d "$directory.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/once.sh"
 
 mkdir "$work/debs" "$work/tree"
 # apt of the root itself, which trusts Debian's keys and asks the mirror that the root came from; the root is not written to.

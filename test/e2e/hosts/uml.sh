@@ -12,20 +12,7 @@ root=$3
 repository=$4
 directory=$5
 boots=$6
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
-
-# Fail closed: a kernel that we boot finds nothing to send to.
-for interface in $(sed -n 's/^ *\([^:]*\):.*/\1/p' /proc/self/net/dev); do
-  case $interface in
-    lo | tunl0 | sit0 | gre0 | gretap0 | erspan0 | ip_vti0 | ip6_vti0 | ip6tnl0 | ip6gre0) ;;
-    *)
-      echo "uml.sh: refusing to start: this network namespace has the interface $interface" >&2
-      exit 1
-      ;;
-  esac
-done
+. "$repository/src/fabric/closed.sh"
 
 memory=$directory/memory
 mkdir "$memory" "$directory/results"

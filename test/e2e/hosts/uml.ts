@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { swapByteOrder } from "../../../src/domain/VmId.ts"
 import { writeDiscImage } from "../../../src/fabric/discImage.ts"
+import { writeHardware } from "../../../src/fabric/hardware.ts"
 import { agents, repository } from "../../../src/fabric/host.ts"
 import type { Playbook } from "../../../src/fabric/playbook.ts"
 import { decodeAll, type TranscriptEntry } from "../../../src/fabric/transcript.ts"
-import { asOldFirmware } from "./Host.ts"
 import { root, tools } from "./roots.ts"
 
 /** What the machine finds. */
@@ -54,9 +55,8 @@ export const onUml = async (
   try {
     const machine = join(directory, "machine")
     const uml = join(machine, "uml")
-    const dmi = join(uml, "sys/class/dmi/id")
-    write(join(dmi, "product_uuid"), `${asOldFirmware(options.vmId)}\n`)
-    write(join(dmi, "chassis_asset_tag"), "7783-7084-3265-9085-8269-3286-77\n")
+    // Without UEFI, as generation 1 is, whose firmware has the other byte order.
+    await writeHardware(uml, swapByteOrder(options.vmId), undefined)
     write(join(machine, "var/lib/hyperv/.kvp_pool_1"), "")
     for (const [path, text] of Object.entries(options.files ?? {})) write(join(machine, path), text, 0o755)
     write(join(uml, "init"), readFileSync(join(import.meta.dirname, "uml-init.sh"), "utf8"), 0o755)

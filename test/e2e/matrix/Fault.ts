@@ -70,7 +70,7 @@ cat >/usr/local/sbin/recorded <<'END'
 PATH=/usr/sbin:/usr/bin:/sbin:/bin exec "\${0##*/}" "$@"
 END
 chmod 755 /usr/local/sbin/recorded
-for helper in blkid chpasswd eject flock getent groupadd hostnamectl mount passwd sshd ssh-keygen systemctl umount useradd usermod visudo; do
+for helper in chpasswd eject flock getent groupadd hostnamectl id mount passwd pwconv sshd systemctl umount useradd usermod visudo; do
   for directory in /usr/sbin /usr/bin; do
     if [ -x $directory/$helper ] && [ ! -e /usr/local/sbin/$helper ]; then ln -s recorded /usr/local/sbin/$helper; fi
   done

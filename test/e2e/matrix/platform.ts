@@ -14,49 +14,59 @@ const times = <A>(count: number, value: A): ReadonlyArray<A> => Array.from({ len
 /** An endpoint that fails for the whole boot must not take the others' time. */
 const giveUp = { imds: settings({ imds: 0.6 }), wireserver: settings({ wireserver: 0.6 }) }
 
+/** An answer of IMDS in place of the right one: at first, and for the whole boot, with a disc that makes up for it and without. */
+const ofImds = (
+  group: string,
+  what: string,
+  answer: Answer,
+  reason = /IMDS|169\.254\.169\.254/
+): ReadonlyArray<Fault> => [
+  { group, name: `${what} at first`, answers: { imds: [answer, {}] }, ends: "ready" },
+  {
+    group,
+    name: `${what} at every time, the disc is there`,
+    answers: { imds: [answer] },
+    settings: giveUp.imds,
+    ends: "ready"
+  },
+  {
+    group,
+    name: `${what} at every time, and no disc`,
+    vm: discless,
+    answers: { imds: [answer] },
+    settings: giveUp.imds,
+    ends: "failed",
+    keys: false,
+    reason
+  }
+]
+
+/** An answer of WireServer in place of the right one: to Ready, at first and for the whole boot, and to a failure. */
+const ofHealth = (status: string, what: string, answer: Answer, forever: Ending): ReadonlyArray<Fault> => [
+  { group: `Ready${status}`, name: `${what} at first`, answers: { health: [answer, {}] }, ends: "ready" },
+  {
+    group: `Ready${status}`,
+    name: `${what} at every time`,
+    answers: { health: [answer] },
+    settings: giveUp.wireserver,
+    ends: forever
+  },
+  {
+    group: `failure${status}`,
+    name: `${what} at first`,
+    vm: discless,
+    answers: { imds: [{ reset: "headers" }], health: [answer, {}] },
+    settings: giveUp.imds,
+    ends: "failed",
+    keys: false
+  }
+]
+
 const ofStatus = (status: number): ReadonlyArray<Fault> => {
-  const empty: Answer = { status, body: "" }
+  const answer: Answer = { status, body: "" }
   return [
-    { group: "IMDS status", name: `${status} at first`, answers: { imds: [empty, {}] }, ends: "ready" },
-    {
-      group: "IMDS status",
-      name: `${status} at every time, the disc is there`,
-      answers: { imds: [empty] },
-      settings: giveUp.imds,
-      ends: "ready"
-    },
-    {
-      group: "IMDS status",
-      name: `${status} at every time, and no disc`,
-      vm: discless,
-      answers: { imds: [empty] },
-      settings: giveUp.imds,
-      ends: "failed",
-      keys: false,
-      reason: accepts(status) ? /IMDS/ : new RegExp(`HTTP ${status}`)
-    },
-    {
-      group: "Ready status",
-      name: `${status} at first`,
-      answers: { health: [empty, {}] },
-      ends: "ready"
-    },
-    {
-      group: "Ready status",
-      name: `${status} at every time`,
-      answers: { health: [empty] },
-      settings: giveUp.wireserver,
-      ends: accepts(status) ? "ready" : "unheard"
-    },
-    {
-      group: "failure status",
-      name: `${status} at first`,
-      vm: discless,
-      answers: { imds: [{ reset: "headers" }], health: [empty, {}] },
-      settings: giveUp.imds,
-      ends: "failed",
-      keys: false
-    }
+    ...ofImds("IMDS status", String(status), answer, accepts(status) ? /IMDS/ : new RegExp(`HTTP ${status}`)),
+    ...ofHealth(" status", String(status), answer, accepts(status) ? "ready" : "unheard")
   ]
 }
 
@@ -106,27 +116,6 @@ const documents: Readonly<Record<string, Answer>> = {
   "bytes that are no UTF-8": { raw: "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n{\"\xff\"}" }
 }
 
-const ofImds = ([what, answer]: readonly [string, Answer]): ReadonlyArray<Fault> => [
-  { group: "IMDS", name: `${what} at first`, answers: { imds: [answer, {}] }, ends: "ready" },
-  {
-    group: "IMDS",
-    name: `${what} at every time, the disc is there`,
-    answers: { imds: [answer] },
-    settings: giveUp.imds,
-    ends: "ready"
-  },
-  {
-    group: "IMDS",
-    name: `${what} at every time, and no disc`,
-    vm: discless,
-    answers: { imds: [answer] },
-    settings: giveUp.imds,
-    ends: "failed",
-    keys: false,
-    reason: /IMDS|169\.254\.169\.254/
-  }
-]
-
 /** Whether a report is taken although its answer is broken: its status line says so, and that is all that counts. */
 const statusArrives = new Set([
   "an answer that stops in its body",
@@ -138,29 +127,6 @@ const statusArrives = new Set([
 
 /** With these nobody can say whether Azure has taken the report. */
 const doubtful = new Set(["a broken chunk", "a second's delay"])
-
-const ofHealth = ([what, answer]: readonly [string, Answer]): ReadonlyArray<Fault> => {
-  const forever: Ending = statusArrives.has(what) ? "ready" : "unheard"
-  return [
-    { group: "Ready", name: `${what} at first`, answers: { health: [answer, {}] }, ends: "ready" },
-    {
-      group: "Ready",
-      name: `${what} at every time`,
-      answers: { health: [answer] },
-      settings: giveUp.wireserver,
-      ends: forever
-    },
-    {
-      group: "failure",
-      name: `${what} at first`,
-      vm: discless,
-      answers: { imds: [{ reset: "headers" }], health: [answer, {}] },
-      settings: giveUp.imds,
-      ends: "failed",
-      keys: false
-    }
-  ]
-}
 
 /** Retry-After, as servers may say it. */
 const patience: ReadonlyArray<Fault> = ["0", "1", "-1", "soon", "99999999999", "Thu, 01 Jan 1970 00:00:00 GMT"].map((
@@ -258,10 +224,11 @@ const late: ReadonlyArray<Fault> = [
 /** Every row about the platform. */
 export const platformFaults: ReadonlyArray<Fault> = [
   { group: "nothing", name: "goes wrong", ends: "ready" },
-  ...statuses.flatMap(ofStatus).filter(({ answers, name }) => !name.startsWith("200 ") || answers?.imds !== undefined),
-  ...Object.entries(broken).flatMap(ofImds),
-  ...Object.entries(documents).flatMap(ofImds),
-  ...Object.entries(broken).filter(([what]) => !doubtful.has(what)).flatMap(ofHealth),
+  ...statuses.flatMap(ofStatus),
+  ...Object.entries({ ...broken, ...documents }).flatMap(([what, answer]) => ofImds("IMDS", what, answer)),
+  ...Object.entries(broken).filter(([what]) => !doubtful.has(what)).flatMap(([what, answer]) =>
+    ofHealth("", what, answer, statusArrives.has(what) ? "ready" : "unheard")
+  ),
   { group: "Ready", name: "a third of a second's delay", answers: { health: [{ delay_ms: 333 }] }, ends: "ready" },
   ...patience,
   ...unreachable,

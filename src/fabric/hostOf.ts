@@ -1,0 +1,136 @@
+/** What every machine can be asked, made of the little in which its kinds differ. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { constants } from "node:os"
+import type { Readable } from "node:stream"
+import type { Platform } from "./platformProcess.ts"
+import type { Playbook } from "./playbook.ts"
+import type { TranscriptEntry } from "./transcript.ts"
+
+/** Where a machine's commands are. */
+export const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/** How a command on the host ended. */
+export interface Outcome {
+  /** The exit status; 128 and the signal's number for one that was killed, as a shell has it. */
+  readonly status: number
+  /** From its start to its end, with the 5 ms or so that entering the machine takes. */
+  readonly milliseconds: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How {@link Host.run} runs a command. */
+export interface RunOptions {
+  /** In addition to `PATH`, `HOME` and `LANG=C`. */
+  readonly environment?: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+/** A machine, its platform and the commands on it. */
+export interface Host {
+  /** Runs a command as root in `/`, to its end. */
+  readonly run: (command: ReadonlyArray<string>, options?: RunOptions) => Promise<Outcome>
+  /** Runs a script of sh; rejects when its status is not 0. Gives back standard output. */
+  readonly shell: (script: string, input?: string) => Promise<string>
+  /** Writes a file, its directory too, owner root. */
+  readonly write: (path: string, content: string, mode?: string) => Promise<void>
+  /** The file's bytes; rejects when there is none. */
+  readonly read: (path: string) => Promise<Uint8Array>
+  /** The platform does this from now on, from the beginning. */
+  readonly play: (playbook: Playbook) => Promise<void>
+  /** What the platform has been asked since the start or the last {@link Host.forget}, oldest first. */
+  readonly transcript: () => ReadonlyArray<TranscriptEntry>
+  /** Begins a new transcript. */
+  readonly forget: () => void
+  /** All processes end at once, `/run` and `/tmp` are empty; with another VM id, it is a clone of this machine that boots. */
+  readonly reboot: (vmId?: string) => Promise<void>
+  /** Ends everything on the machine, and leaves nothing of it. */
+  readonly stop: () => Promise<void>
+}
+
+/** How a command ended, with its output as it came. */
+export interface Ended {
+  /** The exit status; 128 and the signal's number for one that was killed, as a shell has it. */
+  readonly status: number
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+}
+
+/** What a kind of machine brings along; {@link hostOf} makes a {@link Host} of it. */
+export interface Machine {
+  readonly execute: (command: ReadonlyArray<string>, options: RunOptions) => Promise<Ended>
+  readonly platform: Platform
+  readonly reboot: Host["reboot"]
+  /** Ends the machine, when the platform has ended. */
+  readonly stop: () => Promise<void>
+}
+
+const collect = (stream: Readable): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const parts: Array<Buffer> = []
+    stream.on("data", (part: Buffer) => parts.push(part)).on("end", () => resolve(Buffer.concat(parts)))
+      .on("error", reject)
+  })
+
+/** Gives a child its standard input, and waits for its end; rejects when it could not be started. */
+export const endOf = async (child: ChildProcessWithoutNullStreams, input = ""): Promise<Ended> => {
+  child.stdin.on("error", () => {})
+  child.stdin.end(input)
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on("error", reject).on(
+      "close",
+      (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+    )
+  })
+  const [stdout, stderr, status] = await Promise.all([collect(child.stdout), collect(child.stderr), ended])
+  return { status, stdout, stderr }
+}
+
+/** Runs a command in these namespaces of a process, with the environment of a machine's commands. */
+export const runIn = (
+  pid: string,
+  namespaces: ReadonlyArray<string>,
+  command: ReadonlyArray<string>,
+  { environment, input }: RunOptions
+): Promise<Ended> =>
+  endOf(
+    spawn("nsenter", ["--target", pid, ...namespaces, "--", ...command], {
+      env: { PATH: path, HOME: "/root", LANG: "C", ...environment }
+    }),
+    input
+  )
+
+/** A {@link Host} of a kind of machine. */
+export const hostOf = ({ execute, platform, reboot, stop }: Machine): Host => {
+  const checked = async (command: ReadonlyArray<string>, input?: string): Promise<Buffer> => {
+    const { status, stderr, stdout } = await execute(command, input === undefined ? {} : { input })
+    if (status !== 0) throw new Error(`${command.join(" ")}: status ${status}: ${stderr.toString("utf8")}`)
+    return stdout
+  }
+  return {
+    run: async (command, options = {}) => {
+      const began = performance.now()
+      const { status, stderr, stdout } = await execute(command, options)
+      return {
+        status,
+        milliseconds: performance.now() - began,
+        stdout: stdout.toString("utf8"),
+        stderr: stderr.toString("utf8")
+      }
+    },
+    shell: async (script, input) => (await checked(["sh", "-c", script], input)).toString("utf8"),
+    write: async (file, content, mode = "0644") => {
+      const script = "mkdir -p \"$(dirname \"$1\")\" && cat >\"$1\" && chmod \"$2\" \"$1\""
+      await checked(["sh", "-c", script, "write", file, mode], content)
+    },
+    read: (file) => checked(["cat", "--", file]),
+    play: platform.play,
+    transcript: platform.transcript,
+    forget: platform.forget,
+    reboot,
+    stop: async () => {
+      await platform.stop()
+      await stop()
+    }
+  }
+}
