@@ -17,6 +17,7 @@ export interface Host {
 }
 
 const key = (name: string): SshPublicKey => ({
+  options: "",
   type: "ssh-ed25519",
   blob: "AAAAC3NzaC1lZDI1NTE5AAAAIGMk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+oo",
   comment: name,

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
-import { decode, decodeAll, toLine } from "../../src/domain/SshPublicKey.ts"
+import { decodeAll, placeOf, toLine } from "../../src/domain/SshPublicKey.ts"
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/ssh/${name}`, import.meta.url), "utf8")
 
@@ -15,7 +14,15 @@ const fingerprints = new Map(
   })
 )
 
-const whyNot = (text: string) => Effect.map(Effect.flip(decode(text)), (bad) => bad.why)
+/** The one key of a text; the reason when it has none. */
+const decode = (text: string) =>
+  Effect.flatMap(decodeAll([text]), ({ keys: [key, ...more], rejected: [bad] }) => {
+    if (key === undefined) return Effect.fail(bad?.why ?? "")
+    assert.deepStrictEqual([more, bad], [[], undefined])
+    return Effect.succeed(key)
+  })
+
+const whyNot = (text: string) => Effect.flip(decode(text))
 
 const ed25519 = fixture("ed25519.pub").trim()
 const [, blob = ""] = ed25519.split(" ")
@@ -54,19 +61,77 @@ describe("SshPublicKey", () => {
       assert.strictEqual((yield* decode(`ssh-ed25519\t${blob} my  laptop\u0007\u202e é`)).comment, "my laptop é")
     }))
 
-  it.effect("refuses a second key behind a line end", () =>
+  it.effect("takes a whole authorized_keys file in one text: keys, comments, blank lines, options", () =>
     Effect.gen(function*() {
-      const rsa = fixture("rsa.pub")
-      for (const second of [rsa, `command="/bin/sh" ${rsa}`, ed25519]) {
-        assert.include(yield* whyNot(`${ed25519}\n${second}`), "more than one key")
-      }
+      const rsa = fixture("rsa.pub").trim()
+      const text = [
+        "# the owner's",
+        "",
+        `  ${ed25519}\r`,
+        "\t# a robot's",
+        `from="10.0.0.0/8,!10.1.1.1",command="echo \\"a b\\" # c",no-pty\t ${rsa}`,
+        `cert-authority,principals="ops" ${ed25519}`,
+        `restrict ssh-ed25519 ${blob}`
+      ].join("\n")
+      const { keys, rejected } = yield* decodeAll([text])
+      assert.deepStrictEqual(rejected, [])
+      assert.deepStrictEqual(keys.map(toLine), [
+        ed25519,
+        `from="10.0.0.0/8,!10.1.1.1",command="echo \\"a b\\" # c",no-pty ${rsa}`,
+        `cert-authority,principals="ops" ${ed25519}`,
+        `restrict ssh-ed25519 ${blob}`
+      ])
     }))
 
-  it.effect("refuses options in front of the type", () =>
+  it.effect("names a line that sshd would refuse by text, line and fingerprint, and takes the others of the text", () =>
     Effect.gen(function*() {
-      assert.include(yield* whyNot(`command="/bin/sh" ${ed25519}`), "options")
-      assert.include(yield* whyNot(`from="*",no-pty ${ed25519}`), "options")
-      assert.include(yield* whyNot(`cert-authority ${ed25519}`), "options")
+      const { keys, rejected } = yield* decodeAll([
+        ed25519,
+        `# one\nssh-ed25519 AAAA\n${fixture("ecdsa-256.pub")}\nno-such-option ${fixture("rsa.pub")}\n`
+      ])
+      assert.deepStrictEqual(keys.map((key) => key.type), ["ssh-ed25519", "ecdsa-sha2-nistp256"])
+      assert.deepStrictEqual(rejected.map(placeOf), ["1, line 2", "1, line 5"])
+      assert.deepStrictEqual(rejected.map(({ why }) => why), [
+        "its blob is cut off",
+        "its option \"no-such-option\" is not one that sshd knows"
+      ])
+      assert.strictEqual(rejected[1]?.fingerprint, fingerprints.get("rsa.pub"))
+    }))
+
+  it.effect("keeps a key twice when its options differ, since sshd takes the first line that lets a connection in", () =>
+    Effect.gen(function*() {
+      const lines = [`from="10.0.0.0/8" ${ed25519}`, ed25519, `from="10.0.0.0/8" ${ed25519} again`, `${ed25519} again`]
+      const { keys } = yield* decodeAll([lines.join("\n")])
+      assert.deepStrictEqual(keys.map(toLine), lines.slice(0, 2))
+    }))
+
+  it.effect("puts a wrapped key together and not the lines after it", () =>
+    Effect.gen(function*() {
+      const rsa = fixture("rsa.pub").trim()
+      const wrapped = rsa.replaceAll(/(\S{64})/g, "$1\r\n")
+      const { keys, rejected } = yield* decodeAll([`${wrapped}\nAAAA\n${ed25519}\nssh-rsa AAAAB3\nNzaC1\n${ed25519}`])
+      assert.deepStrictEqual(keys.map(toLine), [rsa, ed25519])
+      assert.deepStrictEqual(rejected.map(({ line, why }) => [line, why]), [
+        [7, "its type is not one that sshd knows"],
+        [9, "its base64 is not valid"]
+      ])
+    }))
+
+  it.effect("refuses a PEM file as one, and no key after it", () =>
+    Effect.gen(function*() {
+      const block = "-----BEGIN PUBLIC KEY-----\nMFkw\nAAAA\n-----END PUBLIC KEY-----"
+      const { keys, rejected } = yield* decodeAll([
+        `${block}\n${ed25519}`,
+        `---- BEGIN SSH2 PUBLIC KEY ----\nA\n${ed25519}`
+      ])
+      assert.strictEqual(keys.length, 1)
+      assert.deepStrictEqual(rejected.map(placeOf), ["0, line 1", "1, line 1"])
+    }))
+
+  it.effect("splits at line feeds only, as sshd does: what follows a carriage return is a comment", () =>
+    Effect.gen(function*() {
+      const { keys } = yield* decodeAll([`${ed25519}\r${fixture("rsa.pub")}`])
+      assert.deepStrictEqual(keys.map((key) => key.type), ["ssh-ed25519"])
     }))
 
   it.effect("says why a text is no key", () =>
@@ -75,8 +140,8 @@ describe("SshPublicKey", () => {
       const trailing = "AAAAC3NzaC1lZDI1NTE5AAAAIGMk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+ooeA=="
       const short = "AAAAC3NzaC1lZDI1NTE5AAAAH2Mk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+o="
       const cases: ReadonlyArray<readonly [text: string, why: string]> = [
-        ["", "empty"],
-        [" \r\n", "empty"],
+        ["", "holds no key"],
+        [" \r\n# a comment\n", "holds no key"],
         ["not-a-key", "not one that sshd knows"],
         ["-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----", "PEM"],
         ["---- BEGIN SSH2 PUBLIC KEY ----\nAAAA", "PEM"],
@@ -92,7 +157,9 @@ describe("SshPublicKey", () => {
         [`ssh-ed25519 ${short}`, "32 bytes"],
         [`ssh-ed25519 ${blob.slice(0, 40)}`, "cut off"],
         [fixture("ed25519-cert.pub").replace(/(AAAA\S{200})\S*/, "$1"), "cut off"],
-        [`ssh-ed25519 ${blob} ${"x".repeat(8200)}`, "longer"]
+        [`command="x ${ed25519}`, "quote"],
+        [`\u0007 ${ed25519}`, "options"],
+        [`cert-authority ${fixture("ed25519-cert.pub")}`, "cannot be an authority"]
       ]
       for (const [text, why] of cases) assert.include(yield* whyNot(text), why)
     }))
@@ -119,15 +186,21 @@ describe("SshPublicKey", () => {
     [Schema.String],
     ([text]) =>
       Effect.gen(function*() {
-        for (const candidate of [text, `ssh-ed25519 ${text}`, `${ed25519} ${text}`, `${ed25519}${text}`]) {
-          const result = yield* Effect.result(decode(candidate))
-          if (Result.isFailure(result)) {
-            assert.match(result.failure.fingerprint, /^SHA256:[A-Za-z0-9+/]{43}$/)
-            continue
+        const texts = [
+          text,
+          `ssh-ed25519 ${text}`,
+          `${ed25519} ${text}`,
+          `${ed25519}${text}`,
+          `command="${text}" ${ed25519}`
+        ]
+        for (const candidate of texts) {
+          const { keys, rejected } = yield* decodeAll([candidate])
+          assert.isAbove(keys.length + rejected.length, 0)
+          for (const { fingerprint } of rejected) assert.match(fingerprint, /^SHA256:[A-Za-z0-9+/]{43}$/)
+          for (const key of keys) {
+            assert.notMatch(toLine(key), /[\r\n\0]/)
+            assert.deepStrictEqual(yield* decode(toLine(key)), key)
           }
-          const line = toLine(result.success)
-          assert.notMatch(line, /[\r\n\0]/)
-          assert.deepStrictEqual(yield* decode(line), result.success)
         }
       })
   )
@@ -139,6 +212,6 @@ describe("SshPublicKey", () => {
     Effect.gen(function*() {
       const bytes = Buffer.from(blob, "base64")
       bytes[at] = (bytes[at] ?? 0) ^ flip
-      yield* Effect.flip(decode(`ssh-ed25519 ${bytes.toString("base64")}`))
+      yield* whyNot(`ssh-ed25519 ${bytes.toString("base64")}`)
     }))
 })

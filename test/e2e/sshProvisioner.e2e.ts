@@ -22,6 +22,7 @@ const account: UserAccount = {
 }
 
 const key: SshPublicKey = {
+  options: "",
   type: "ssh-ed25519",
   blob: "AAAAC3NzaC1lZDI1NTE5AAAAIGMk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+oo",
   comment: "owner@example",

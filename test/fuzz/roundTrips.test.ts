@@ -52,9 +52,11 @@ describe("round trips", () => {
         const point = Buffer.alloc(32)
         point.set(bytes.slice(0, 32))
         const blob = Buffer.concat([field(Buffer.from("ssh-ed25519")), field(point)]).toString("base64")
-        const key = yield* SshPublicKey.decode(`ssh-ed25519 ${blob} ${comment.replaceAll(/[\r\n]/g, " ")}`)
-        assert.strictEqual(key.blob, blob)
-        assert.deepStrictEqual(yield* SshPublicKey.decode(SshPublicKey.toLine(key)), key)
+        const line = `ssh-ed25519 ${blob} ${comment.replaceAll(/[\r\n]/g, " ")}`
+        const { keys } = yield* SshPublicKey.decodeAll([line])
+        assert.deepStrictEqual(keys.map((key) => key.blob), [blob])
+        const again = yield* SshPublicKey.decodeAll(keys.map(SshPublicKey.toLine))
+        assert.deepStrictEqual(again, { keys, rejected: [] })
       })
   )
 

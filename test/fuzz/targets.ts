@@ -461,6 +461,20 @@ const keys: Target = {
     " ",
     "\t",
     "command=\"x\" ",
+    "command=\"",
+    "\\\"",
+    "\"",
+    ",",
+    "from=\"10.0.0.0/8,!fd00::/8,*.example\",",
+    "expiry-time=\"20991231Z\",",
+    "environment=\"A=b\",",
+    "permitopen=\"[::1]:22\",",
+    "permitlisten=\"80\",",
+    "principals=\"a\",cert-authority,",
+    "tunnel=\"any\",",
+    "no-pty,",
+    "restrict ",
+    "# ",
     "-----BEGIN PUBLIC KEY-----",
     "---- BEGIN SSH2 PUBLIC KEY ----",
     "/////w=="
@@ -473,10 +487,13 @@ const keys: Target = {
         rejected.every(({ fingerprint }) => fingerprint.startsWith("SHA256:")),
         "what is refused has a fingerprint"
       )
-      for (const key of keys) {
-        const again = yield* Effect.result(SshPublicKey.decode(SshPublicKey.toLine(key)))
-        promise(Result.isSuccess(again) && isDeepStrictEqual(again.success, key), "a key's line decodes to the key")
-      }
+      const lines = keys.map(SshPublicKey.toLine)
+      promise(!lines.some((line) => /[\n\r\0]/.test(line)), "a key is one line")
+      promise(
+        isDeepStrictEqual(yield* SshPublicKey.decodeAll([lines.join("\n")]), { keys, rejected: [] }) ||
+          keys.length === 0,
+        "the lines decode to the keys"
+      )
       return keys.length > 0
         ? value(keys.map(({ type }) => type).join())
         : refused("BadSshPublicKey", rejected[0]?.why ?? "no text")
