@@ -1,7 +1,7 @@
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { Hostname } from "./Hostname.ts"
-import type { SshPublicKey } from "./SshPublicKey.ts"
+import type { RejectedLine, SshPublicKey } from "./SshPublicKey.ts"
 import type { GroupName, Username } from "./Username.ts"
 
 /** Where a field of the plan comes from. */
@@ -13,13 +13,9 @@ export interface Sourced<A> {
   readonly source: Source
 }
 
-/** A key that sshd would not take, as the report names it. */
-export interface RejectedKey {
+/** A key that sshd would not take, as the report names it; `index` is that of the key in its source. */
+export interface RejectedKey extends RejectedLine {
   readonly source: Source
-  /** From 0, as the source lists them. */
-  readonly index: number
-  readonly fingerprint: string
-  readonly why: string
 }
 
 /** What the account's password is to be. */

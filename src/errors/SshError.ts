@@ -21,6 +21,29 @@ export class SshKeysError extends Schema.TaggedError<SshKeysError>()("SshKeysErr
   }
 }
 
+/** sshd reads keys from no file, so that keys which are written anywhere let nobody in. */
+export class SshKeysUnreadError extends Schema.TaggedError<SshKeysUnreadError>()("SshKeysUnreadError", {
+  user: Schema.String,
+  /** The value of `AuthorizedKeysFile` that is in force for the user. */
+  setting: Schema.String,
+  /** The lines that set it, as `file:line`; empty when they are not in a file that could be read. */
+  places: Schema.Array(Schema.String)
+}) {
+  /** azure-init has none: it takes `none` for a file's name. */
+  get reason(): string {
+    return "sshd reads no authorized keys file"
+  }
+
+  get supporting(): ReadonlyArray<readonly [string, string]> {
+    return [["user", this.user], ["error", this.message]]
+  }
+
+  override get message(): string {
+    const places = this.places.length > 0 ? this.places.join(" and ") : "sshd's configuration"
+    return `sshd reads the SSH keys of ${this.user} from no file: AuthorizedKeysFile ${this.setting} is set in ${places}; remove it, or set it to .ssh/authorized_keys`
+  }
+}
+
 /** sshd's setting for password logins is not as Azure asked. */
 export class SshdConfigError extends Schema.TaggedError<SshdConfigError>()("SshdConfigError", {
   path: Schema.String,

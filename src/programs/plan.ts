@@ -111,7 +111,9 @@ const whyNobodyGetsIn = (
   if (password._tag === "Withheld") return Option.some(new PasswordNotAllowedError({ user }))
   const because = (detail: string) => Option.some(new NoAccessError({ user, detail }))
   if (rejected.length > 0) {
-    const keys = rejected.map((key) => `${key.source} key ${key.index} (${key.fingerprint}): ${key.why}`)
+    const keys = rejected.map((key) =>
+      `${key.source} key ${SshPublicKey.placeOf(key)} (${key.fingerprint}): ${key.why}`
+    )
     return because(`none of the SSH keys can be used: ${keys.join("; ")}`)
   }
   if (password._tag === "Set") return because("Azure gave a password and no SSH key, and bars logins by password")
@@ -209,6 +211,7 @@ export const makePlan = Effect.fnUntraced(function*(
     yield* Effect.logWarning("Left out an SSH key that sshd would not take", {
       source: rejected.source,
       index: rejected.index,
+      ...(rejected.line === undefined ? {} : { line: rejected.line }),
       fingerprint: rejected.fingerprint,
       why: rejected.why
     })

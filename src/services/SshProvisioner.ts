@@ -2,18 +2,18 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { SshPublicKey } from "../domain/SshPublicKey.ts"
 import type { UserAccount } from "../domain/UserAccount.ts"
-import type { SshdConfigError, SshKeysError } from "../errors/SshError.ts"
+import type { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../errors/SshError.ts"
 
 /**
  * SSH access.
  *
  * `installKeys` puts exactly the given keys where sshd looks for them and returns the path of the file; with no keys it does nothing
- * and returns the path. `allowPasswords` makes sshd accept or refuse password logins, checked, and reloads a running sshd.
+ * and returns the path. Where sshd reads no file it writes nothing and fails. `allowPasswords` makes sshd accept or refuse password logins, checked, and reloads a running sshd.
  */
 export class SshProvisioner extends Context.Service<SshProvisioner, {
   readonly installKeys: (
     account: UserAccount,
     keys: ReadonlyArray<SshPublicKey>
-  ) => Effect.Effect<string, SshKeysError>
+  ) => Effect.Effect<string, SshKeysError | SshKeysUnreadError>
   readonly allowPasswords: (allowed: boolean) => Effect.Effect<void, SshdConfigError>
 }>()("azure-init/services/SshProvisioner") {}

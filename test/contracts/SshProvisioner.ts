@@ -40,6 +40,9 @@ export const contract = (name: string, build: Effect.Effect<Host, never, Scope.S
             assert.deepStrictEqual(keysAt(path), [line("one"), line("two")])
             yield* ssh.installKeys(account, [key("three")])
             assert.deepStrictEqual(keysAt(path), [line("three")])
+            const options = "from=\"10.0.0.0/8\",command=\"echo \\\"a\\\"\""
+            yield* ssh.installKeys(account, [{ ...key("four"), options }])
+            assert.deepStrictEqual(keysAt(path), [`${options} ${line("four")}`])
           })
         ).pipe(Effect.provide(layer))
       }))

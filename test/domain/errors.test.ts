@@ -13,7 +13,7 @@ import {
   UsernameMissingError
 } from "../../src/errors/PlanError.ts"
 import { SettingsError } from "../../src/errors/SettingsError.ts"
-import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
+import { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../src/errors/SshError.ts"
 import { SubprocessError } from "../../src/errors/SubprocessError.ts"
 import { UnhandledError } from "../../src/errors/UnhandledError.ts"
 import { UserError, UserMissingError } from "../../src/errors/UserError.ts"
@@ -96,6 +96,13 @@ const errors: ReadonlyArray<readonly [error: Reportable, reason: string, ...name
   ],
   [new VmIdentityError({ path: "/sys/x", detail: "none" }), "failure to identify Azure VM ID", "/sys/x"],
   // our own
+  [
+    new SshKeysUnreadError({ user: "u", setting: "none", places: ["/a:1"] }),
+    "sshd reads no authorized keys file",
+    "u",
+    "AuthorizedKeysFile none",
+    "/a:1"
+  ],
   [
     new MediaError({ device: "/dev/sr0", kind: "mount", detail: "busy" }),
     "failed to read provisioning media",

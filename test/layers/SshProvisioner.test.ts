@@ -17,7 +17,7 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { defaults } from "../../src/domain/Settings.ts"
-import type { SshPublicKey } from "../../src/domain/SshPublicKey.ts"
+import { type SshPublicKey, toLine } from "../../src/domain/SshPublicKey.ts"
 import type { UserAccount } from "../../src/domain/UserAccount.ts"
 import { Username } from "../../src/domain/Username.ts"
 import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
@@ -144,7 +144,7 @@ contract(
     return {
       layer: fake.layer,
       account,
-      keysAt: (path) => fake.installed.get(path)?.map((of) => `${of.type} ${of.blob} ${of.comment}`),
+      keysAt: (path) => fake.installed.get(path)?.map(toLine),
       passwordsAllowed: fake.passwordsAllowed
     }
   })
@@ -214,10 +214,23 @@ describe("SshProvisioner: where the keys go", () => {
 
   it.effect("fails when sshd looks nowhere, instead of writing keys that let nobody in", () =>
     Effect.gen(function*() {
-      const { at, install } = yield* host({ authorizedKeysFile: "none" })
+      const { at, install } = yield* host({
+        authorizedKeysFile: "none",
+        files: {
+          "etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n\nAuthorizedKeysFile=none\n",
+          "etc/ssh/sshd_config.d/10-hardened.conf": "# AuthorizedKeysFile none\n authorizedkeysfile none\n",
+          "etc/ssh/sshd_config.d/20-other.conf": "AuthorizedKeysFile .ssh/none\n"
+        }
+      })
       const error = yield* Effect.flip(install())
-      assert.include(error.message, "looks for keys in no file")
-      assert.strictEqual(error.reason, "I/O error")
+      const directory = at("etc/ssh")
+      assert.strictEqual(
+        error.message,
+        `sshd reads the SSH keys of azureuser from no file: AuthorizedKeysFile none is set in ${directory}/sshd_config.d/10-hardened.conf:2 and ${directory}/sshd_config:3; remove it, or set it to .ssh/authorized_keys`
+      )
+      assert.strictEqual(error.reason, "sshd reads no authorized keys file")
+      const elsewhere = yield* host({ authorizedKeysFile: "none", files: {} })
+      assert.include((yield* Effect.flip(elsewhere.install())).message, "is set in sshd's configuration;")
       assert.isFalse(existsSync(at("home/azureuser/.ssh")))
     }))
 

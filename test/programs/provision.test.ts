@@ -267,6 +267,18 @@ describe("provision: keys and passwords", () => {
       assert.lengthOf(agent.ssh.installed.get("/home/azureuser/.ssh/authorized_keys") ?? [], 1)
     }))
 
+  it.effect("installs every key of a text of several lines, and names the line that sshd would refuse", () =>
+    Effect.gen(function*() {
+      const text = `# mine\n${goodKey}\nfrom="10.0.0.0/8",restrict ${goodKey}\nno key at all`
+      const agent = makeAgent({ imds: [{ ...metadata, publicKeys: [text] }] })
+      assert.strictEqual(yield* agent.boot, 0)
+      const installed = agent.ssh.installed.get("/home/azureuser/.ssh/authorized_keys") ?? []
+      assert.deepStrictEqual(installed.map((key) => key.options), ["", "from=\"10.0.0.0/8\",restrict"])
+      const refused = makeAgent({ imds: [{ ...metadata, publicKeys: [bad, "# mine\nno key at all"] }] })
+      assert.strictEqual(yield* refused.boot, 1)
+      assert.match(refused.report(), /IMDS key 1, line 2 \(SHA256:[^)]+\): its type is not one that sshd knows/)
+    }))
+
   it.effect("fails when all the keys are bad, naming each by its index and fingerprint", () =>
     Effect.gen(function*() {
       const agent = makeAgent({ imds: [{ ...metadata, publicKeys: [bad, "no key at all"] }] })

@@ -5,7 +5,7 @@ import * as NodePath from "node:path"
 import { type SshPublicKey, toLine } from "../../domain/SshPublicKey.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
 import type { FileError } from "../../errors/FileError.ts"
-import { SshdConfigError, SshKeysError } from "../../errors/SshError.ts"
+import { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../errors/SshError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
@@ -55,7 +55,10 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
       if (answer._tag !== "InForce") return undefined
       const value = answer.values.get("authorizedkeysfile")
       if (value === undefined) return undefined
-      return yield* firstPath(account, value)
+      const path = yield* firstPath(account, value)
+      if (path !== undefined) return path
+      const places = yield* sshd.placesOf(/^\s*AuthorizedKeysFile[\s="]+none\b/i)
+      return yield* new SshKeysUnreadError({ user: account.name, setting: value, places })
     }, Effect.withSpan("provision::ssh:get_authorized_keys_path_from_sshd"))
 
     const installKeys = Effect.fnUntraced(function*(account: UserAccount, keys: ReadonlyArray<SshPublicKey>) {
@@ -173,17 +176,11 @@ const maximumPath = 4096
 
 /**
  * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative to the home.
- * `none` everywhere is an error: keys that sshd does not look for let nobody in.
+ * `undefined` when it is `none`: sshd reads no file.
  */
 const firstPath = Effect.fnUntraced(function*(account: UserAccount, value: string) {
   const pattern = value.split(/[ \t]+/).find((path) => path !== "" && path.toLowerCase() !== "none")
-  if (pattern === undefined) {
-    return yield* new SshKeysError({
-      user: account.name,
-      path: value,
-      detail: "sshd looks for keys in no file; set AuthorizedKeysFile in sshd_config"
-    })
-  }
+  if (pattern === undefined) return undefined
   const tokens: Readonly<Record<string, string>> = {
     "%%": "%",
     "%h": account.home,

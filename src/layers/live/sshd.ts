@@ -35,6 +35,8 @@ export const parse = (printed: string): ReadonlyMap<string, string> => {
  * asks `sshd -G`, which needs no host keys (OpenSSH 9.3), then `sshd -T`; that one wants a host key and its run-time directory, which are not
  * there before the first boot's end, so it is given a key for the moment and the directory.
  *
+ * `placesOf` finds the lines of sshd's configuration that match, as `file:line`; it follows no `Include` but that of the usual directory.
+ *
  * `reload` has a running sshd read its configuration again; it never starts one, and it does not wait: a job of systemd that is
  * ordered behind us would never end.
  */
@@ -113,6 +115,20 @@ export const make = Effect.gen(function*() {
       Effect.withSpan("provision::ssh:run_sshd_command")
     )
 
+  const placesOf = Effect.fnUntraced(function*(setting: RegExp) {
+    const directory = paths.sshdDropInDirectory
+    const names = yield* attempt("list", directory, () => Fs.readdir(directory)).pipe(Effect.orElseSucceed(() => []))
+    const dropIns = names.filter((name) => name.endsWith(".conf")).sort().map((name) => `${directory}/${name}`)
+    const places = yield* Effect.forEach([...dropIns, paths.sshdConfig], (path) =>
+      readTextIfPresent(path).pipe(
+        Effect.orElseSucceed(() => undefined),
+        Effect.map((text = "") =>
+          text.split("\n").flatMap((line, index) => setting.test(line) ? [`${path}:${index + 1}`] : [])
+        )
+      ))
+    return places.flat()
+  })
+
   const reloadUnit = Effect.gen(function*() {
     const units = ["ssh.service", "sshd.service"]
     const states = yield* subprocess.run({
@@ -152,7 +168,7 @@ export const make = Effect.gen(function*() {
     )
   )
 
-  return { configuration, reload }
+  return { configuration, placesOf, reload }
 })
 
 /**

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SshPublicKey } from "../../domain/SshPublicKey.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
-import type { SshdConfigError, SshKeysError } from "../../errors/SshError.ts"
+import type { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../errors/SshError.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
 
 /** What the fake does instead of succeeding. */
@@ -10,7 +10,7 @@ export interface Script {
   /** The key file below the home; `.ssh/authorized_keys` when absent. */
   readonly keysFile?: string
   /** Every `installKeys` with keys fails with this. */
-  readonly keysError?: SshKeysError
+  readonly keysError?: SshKeysError | SshKeysUnreadError
   /** Every `allowPasswords` fails with this. */
   readonly passwordsError?: SshdConfigError
 }
