@@ -117,7 +117,7 @@ const values: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["expiry-time", expiry],
   ["environment", (value, { environment }) => {
     const name = value.split("=", 1)[0] ?? ""
-    if (environment.size > maximumEnvironment) return `it sets more than ${maximumEnvironment} variables`
+    if (environment.size > maximumEnvironment) return `its options set more than ${maximumEnvironment} variables`
     environment.add(name)
     return value.includes("=") && /^[a-z0-9_]+$/i.test(name)
       ? undefined
