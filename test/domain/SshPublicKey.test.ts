@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
+import { decodeInstanceMetadata } from "../../src/domain/InstanceMetadata.ts"
+import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { decodeAll, placeOf, toLine } from "../../src/domain/SshPublicKey.ts"
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/ssh/${name}`, import.meta.url), "utf8")
@@ -81,6 +84,25 @@ describe("SshPublicKey", () => {
         `cert-authority,principals="ops" ${ed25519}`,
         `restrict ssh-ed25519 ${blob}`
       ])
+    }))
+
+  it.effect("takes the keys of whole documents of IMDS and of a disc, of several lines and with options", () =>
+    Effect.gen(function*() {
+      const document = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8")
+      const metadata = Result.getOrThrow(decodeInstanceMetadata(document("imds/keys-of-several-lines.json")))
+      const environment = yield* decodeOvfEnvironment(document("ovf/keys-of-several-lines.xml"))
+      const expected = [
+        ed25519,
+        `restrict,from="10.0.0.0/8,!10.1.0.0/16",command="/usr/bin/rsync --server \\"a b\\"" ${
+          fixture("rsa.pub").trim()
+        }`,
+        `cert-authority,principals="ops,azureuser" ${fixture("ecdsa-256.pub").trim()}`
+      ]
+      for (const { publicKeys } of [metadata, environment]) {
+        const { keys, rejected } = yield* decodeAll(publicKeys)
+        assert.deepStrictEqual(rejected, [])
+        assert.deepStrictEqual(keys.map(toLine), expected)
+      }
     }))
 
   it.effect("names a line that sshd would refuse by text, line and fingerprint, and takes the others of the text", () =>

@@ -72,8 +72,8 @@ const keyOf = (line: string): Promise<SshPublicKey | undefined> =>
 
 /** Not where we differ on purpose: we refuse control characters in options, and skip white space at the start that sshd does not. */
 const comparable = ({ line }: Attempt): boolean => {
-  const options = line.slice(0, Math.max(0, line.indexOf("ssh-")))
-  return !options.includes("\u0007") && !options.includes("\r")
+  const key = line.indexOf("ssh-")
+  return [line.indexOf("\u0007"), line.indexOf("\r")].every((at) => at < 0 || at > key)
 }
 
 /**
