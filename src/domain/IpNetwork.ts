@@ -36,16 +36,18 @@ const sixteen = (text: string): ReadonlyArray<number> | undefined => {
   const [address = ""] = text.split("%")
   const halves = address.split("::")
   if (halves.length > 2) return undefined
-  const [front, back = []] = halves.map((half) => half === "" ? [] : half.split(":").flatMap(group))
+  const [front, back = []] = halves.map((half, index) =>
+    half === "" ? [] : half.split(":").flatMap(group(index === halves.length - 1))
+  )
   const bytes = [...(front ?? []), ...back]
   if (bytes.includes(-1)) return undefined
   if (halves.length === 1) return bytes.length === 16 ? bytes : undefined
   return bytes.length <= 14 ? [...(front ?? []), ...Array<number>(16 - bytes.length).fill(0), ...back] : undefined
 }
 
-/** The bytes of a group; -1 for what is none. */
-const group = (text: string, index: number, all: ReadonlyArray<string>): ReadonlyArray<number> => {
-  if (index === all.length - 1 && /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(text)) {
+/** The bytes of a group; -1 for what is none. IPv4 stands only at the very end. */
+const group = (end: boolean) => (text: string, index: number, all: ReadonlyArray<string>): ReadonlyArray<number> => {
+  if (end && index === all.length - 1 && /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(text)) {
     const bytes = text.split(".").map(Number)
     return bytes.every((byte) => byte < 256) ? bytes : [-1]
   }
