@@ -85,7 +85,7 @@ const from = (value: string): string | undefined => {
 
 /**
  * A time of day of no zone is the machine's, which is not known here: it has passed everywhere once it has passed 12 hours west of Greenwich.
- * Fields out of a month's range run over as `mktime(3)` has it, and OpenSSH takes times before 1970 for the far future.
+ * Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH before 10.5 refuses times before 1970.
  */
 const expiry = (value: string, _: Options, now: number): string | undefined => {
   const [, digits = "", utc] = /^(.*?)(Z|UTC)?$/is.exec(value) ?? []
@@ -95,12 +95,12 @@ const expiry = (value: string, _: Options, now: number): string | undefined => {
   const [year = NaN, month = NaN, day = NaN, hour = 0, minute = 0, second = 0] = (fields ?? []).map((field) =>
     /^[ \t]*[0-9]+$/.test(field) ? Number(field) : NaN
   )
-  const valid = fields !== undefined && year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24
-    && minute < 60 && second <= 61
-  const time = year < 1970 ? -1 : Date.UTC(year, month - 1, day, hour, minute, second)
+  const valid = fields !== undefined && year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31
+    && hour < 24 && minute < 60 && second <= 61
+  const time = Date.UTC(year, month - 1, day, hour, minute, second)
   if (!valid || time === 0) return "the value of its option expiry-time is no time"
   const deadline = utc === undefined ? time + 12 * 60 * 60 * 1000 : time
-  return year >= 1970 && deadline < now ? `its expiry-time ${value} has passed` : undefined
+  return deadline < now ? `its expiry-time ${value} has passed` : undefined
 }
 
 /** Options with a value in quotes, `options` as above. */

@@ -55,6 +55,7 @@ const logins = async (host: Host, attempts: ReadonlyArray<Attempt>): Promise<Rea
     `while IFS= read -r attempt; do
       printf '%s\\n' "\${attempt#* }" >/lines
       key=\${attempt%% *}
+      [ -e "/keys/$key" ] || key=$key.pub
       timeout 20 ssh -F none -v -i "/keys/$key" -o IdentityAgent=/keys/agent -o IdentitiesOnly=yes -o BatchMode=yes -p 2222 \\
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PubkeyAcceptedAlgorithms=+ssh-rsa owner@127.0.0.1 true \\
         </dev/null >/dev/null 2>/tmp/ssh.log || true
@@ -142,7 +143,7 @@ describe.each([
       { key, line: mutateBlob(random, own(key)) },
       { key, line: mutateText(random, `${makeOptions(random)} ${own(key)}`) }
     ]).flat()
-    assert.isAbove(await compare(host, keys, attempts.filter(comparable)), 10)
+    assert.isAbove(await compare(host, keys, attempts.filter(comparable)), 3)
   })
 
   it("agree on an ssh-dss key: nobody takes it", async () => {
