@@ -17,18 +17,20 @@ export interface SubprocessRequest {
   readonly allow?: ReadonlyArray<number>
 }
 
-/** What a command printed, each at most 1 MiB, and its exit status. */
+/** What a command printed, and its exit status. */
 export interface SubprocessResult {
   readonly exitCode: number
+  /** At most 1 MiB, as it was printed: to be decoded, not to be logged or reported, since it may repeat a secret. */
   readonly stdout: string
+  /** At most 64 KiB, without the secrets that the process knows. */
   readonly stderr: string
 }
 
 /**
  * Runs one external command with a deadline.
  *
- * The environment holds `PATH` (the standard system directories) and `LC_ALL=C`, nothing else. Arguments and output stand in
- * errors and logs, standard input never does. Interruption kills the command.
+ * The environment holds `PATH` (the standard system directories) and `LC_ALL=C`, nothing else. Arguments and standard error stand
+ * in errors and logs, standard input never does, even when a helper repeats it: see `Secrets`. Interruption kills the command.
  */
 export class Subprocess extends Context.Service<Subprocess, {
   readonly run: (request: SubprocessRequest) => Effect.Effect<SubprocessResult, SubprocessError>

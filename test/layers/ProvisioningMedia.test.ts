@@ -22,6 +22,7 @@ import * as Live from "../../src/layers/live/ProvisioningMedia.ts"
 import * as Test from "../../src/layers/test/ProvisioningMedia.ts"
 import * as FakeSubprocess from "../../src/layers/test/Subprocess.ts"
 import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
+import { make as makeSecrets, Secrets } from "../../src/services/Secrets.ts"
 import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { contract, type Drive } from "../contracts/ProvisioningMedia.ts"
 import { pathsBelow, settingsWith, temporaryRoot, writeFiles } from "../support/host.ts"
@@ -249,6 +250,16 @@ describe("ProvisioningMedia: live, discovery", () => {
       assert.deepStrictEqual(Option.flatMap(yield* ask, ({ password }) => password), Option.none())
       assert.deepStrictEqual(lines(), [unmounting, mounting("/dev/sr0"), unmounting, "eject /dev/sr0"])
       assertGone()
+    }))
+
+  it.effect("remembers the disc's secrets, so that no helper's output carries one out", () =>
+    Effect.gen(function*() {
+      const secrets = makeSecrets()
+      const { ask } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("password")) }).pipe(
+        Effect.provideService(Secrets, secrets)
+      )
+      const password = Redacted.value(Option.getOrThrow(Option.getOrThrow(yield* ask).password))
+      assert.strictEqual(secrets.redact(`helper: ${password}`), "helper: <redacted>")
     }))
 
   it.effect("touches nothing when the settings turn media off", () =>

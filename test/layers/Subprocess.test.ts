@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from "node:fs"
 import * as Live from "../../src/layers/live/Subprocess.ts"
 import * as Platform from "../../src/layers/Platform.ts"
 import * as Test from "../../src/layers/test/Subprocess.ts"
+import { make as makeSecrets, Secrets } from "../../src/services/Secrets.ts"
 import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { temporaryRoot } from "../support/host.ts"
 import { turnsUntil } from "../support/turns.ts"
@@ -106,10 +107,52 @@ describe("Subprocess: live", () => {
       assert.notInclude(JSON.stringify(error) + error.message, "hunter2")
     }).pipe(Effect.provide(live)))
 
+  it.effect("keeps a secret that a helper repeats out of the error and of what is told of its success", () =>
+    Effect.gen(function*() {
+      const stdin = Redacted.make("azureuser:hunter2-secret\n")
+      const repeat = { command: "sh", stdin }
+      const error = yield* Effect.flip(run({ ...repeat, args: ["-c", "cat >&2; echo failed >&2; exit 1"] }))
+      assert.strictEqual(error.stderr, "<redacted>\nfailed")
+      assert.notInclude(JSON.stringify(error) + error.message + JSON.stringify(error.supporting), "hunter2")
+      const { stderr } = yield* run({ ...repeat, args: ["-c", "cat >&2"] })
+      assert.strictEqual(stderr, "<redacted>\n")
+    }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
+  it.effect("keeps a secret out of the error of another command than the one that was given it", () =>
+    Effect.gen(function*() {
+      const secrets = yield* Secrets
+      secrets.add(Redacted.make("of-the-disc"))
+      yield* run({ command: "cat", args: [], stdin: Redacted.make("azureuser:hunter2-secret\n") })
+      const error = yield* Effect.flip(
+        run({ command: "sh", args: ["-c", "x=hunter2; echo \"$x-secret of-the-\" >&2; echo disc >&2; exit 1"] })
+      )
+      assert.strictEqual(error.stderr, "<redacted> <redacted>")
+    }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
+  it.effect("redacts before it cuts", () =>
+    Effect.gen(function*() {
+      const script =
+        "s=$(cat); head -c 50 /dev/zero | tr '\\0' x >&2; echo \"$s\" >&2; head -c 1980 /dev/zero | tr '\\0' y >&2; exit 1"
+      const error = yield* Effect.flip(
+        run({ command: "sh", args: ["-c", script], stdin: Redacted.make("hunter2-of-the-owner") })
+      )
+      assert.match(error.stderr, /^x+<redacted>\ny{1980}$/)
+    }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
+  it.effect("does not let a secret change what programs compare", () =>
+    Effect.gen(function*() {
+      yield* run({ command: "cat", args: [], stdin: Redacted.make("not\nfound\nexit\n3\n") })
+      assert.strictEqual((yield* Effect.flip(run({ command: "no-such-command", args: [] }))).status, "not found")
+      const error = yield* Effect.flip(run({ command: "sh", args: ["-c", "exit 3"] }))
+      assert.strictEqual(error.status, "exit status: 3")
+    }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
   it.effect("bounds what it keeps of the output", () =>
     Effect.gen(function*() {
       const { stdout } = yield* run({ command: "head", args: ["-c", "3000000", "/dev/zero"] })
       assert.strictEqual(stdout.length, 1024 * 1024)
+      const { stderr } = yield* run({ command: "sh", args: ["-c", "head -c 3000000 /dev/zero >&2"] })
+      assert.strictEqual(stderr.length, 64 * 1024)
     }).pipe(Effect.provide(live)))
 
   it.effect("kills a command that does not end in time, its children too", () =>

@@ -11,6 +11,7 @@ import { MediaError } from "../../errors/MediaError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Paths } from "../../services/Paths.ts"
 import { ProvisioningMedia } from "../../services/ProvisioningMedia.ts"
+import { Secrets } from "../../services/Secrets.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
 import { attempt, exists, readBytes, readText } from "./files.ts"
 
@@ -58,6 +59,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
   ProvisioningMedia,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const secrets = yield* Secrets
     const settings = yield* CurrentSettings
     const subprocess = yield* Subprocess
     const scope = yield* Effect.scope
@@ -223,6 +225,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Subp
       const text = yield* Option.match(directory, { onNone: () => readDrive(device), onSome: (at) => read(device, at) })
       if (Option.isNone(text)) return Option.none<OvfEnvironment>()
       const environment = yield* parse(device, text.value)
+      for (const secret of [environment.password, environment.customData]) Option.map(secret, secrets.add)
       yield* Effect.logInfo("Read the OVF environment of the provisioning media", { device })
       if (environment.publicKeysWithoutValue > 0) {
         yield* Effect.logWarning("The media names SSH keys by fingerprint only, which cannot be had from it", {

@@ -7,6 +7,7 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { SubprocessError } from "../../errors/SubprocessError.ts"
+import { Secrets } from "../../services/Secrets.ts"
 import { Subprocess, type SubprocessRequest } from "../../services/Subprocess.ts"
 
 /** The directories that systemd gives to system services, and the sbin ones first, as root's shell has them. */
@@ -15,7 +16,9 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /** No helper needs more than a second on a healthy host; a `hostnamectl` without its service waits 25 s by itself. */
 const defaultTimeout = Duration.seconds(30)
 
-const maximumOutput = 1024 * 1024
+/** Characters of standard output and of standard error that are kept; what is told of the second needs no more. */
+const maximumStdout = 1024 * 1024
+const maximumStderr = 64 * 1024
 const stderrInErrors = 2000
 
 /** {@link Subprocess} by Effect's process spawner. */
@@ -23,14 +26,17 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
   Subprocess,
   Effect.gen(function*() {
     const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+    const secrets = yield* Secrets
 
     const run = Effect.fnUntraced(function*(request: SubprocessRequest) {
       const timeout = Duration.fromInputUnsafe(request.timeout ?? defaultTimeout)
+      if (request.stdin !== undefined) secrets.addInput(request.stdin)
+      /** Secrets go before the text is cut: a part of one would not be known any more. */
       const failed = (status: string, stderr = "", exitCode?: number) =>
         new SubprocessError({
           command: [request.command, ...request.args],
           status,
-          stderr: stderr.trim().slice(-stderrInErrors),
+          stderr: secrets.redact(stderr).trim().slice(-stderrInErrors),
           ...(exitCode === undefined ? {} : { exitCode })
         })
 
@@ -43,17 +49,17 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
           forceKillAfter: "1 second"
         })
       ).pipe(
-        Effect.mapError((error) => failed(startFailure(error))),
+        Effect.mapError((error) => failed(startFailure(error, secrets))),
         // A file that is no program makes the run-time's own spawn throw.
-        Effect.catchDefect((defect) => Effect.fail(failed(`not started: ${String(defect)}`)))
+        Effect.catchDefect((defect) => Effect.fail(failed(`not started: ${secrets.redact(String(defect))}`)))
       )
 
       const { exitCode, stderr, stdout } = yield* Effect.all({
-        stdout: collect(handle.stdout),
-        stderr: collect(handle.stderr),
+        stdout: collect(handle.stdout, maximumStdout),
+        stderr: collect(handle.stderr, maximumStderr),
         exitCode: handle.exitCode
       }, { concurrency: "unbounded" }).pipe(
-        Effect.mapError((error) => failed(endFailure(error))),
+        Effect.mapError((error) => failed(endFailure(error, secrets))),
         Effect.timeoutOrElse({
           duration: timeout,
           orElse: () => Effect.fail(failed(`timed out after ${Duration.toSeconds(timeout)} s`))
@@ -62,7 +68,7 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
       if (!(request.allow ?? [0]).includes(exitCode)) {
         return yield* failed(`exit status: ${exitCode}`, stderr, exitCode)
       }
-      return { exitCode, stdout, stderr }
+      return { exitCode, stdout, stderr: secrets.redact(stderr) }
     }, Effect.scoped)
 
     return Subprocess.of({
@@ -79,19 +85,23 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
   })
 )
 
-const collect = (output: Stream.Stream<Uint8Array, PlatformError>): Effect.Effect<string, PlatformError> =>
+const collect = (
+  output: Stream.Stream<Uint8Array, PlatformError>,
+  maximum: number
+): Effect.Effect<string, PlatformError> =>
   output.pipe(
     Stream.decodeText,
-    Stream.runFold(() => "", (text, chunk) => text.length < maximumOutput ? text + chunk : text),
-    Effect.map((text) => text.slice(0, maximumOutput))
+    Stream.runFold(() => "", (text, chunk) => text.length < maximum ? text + chunk : text),
+    Effect.map((text) => text.slice(0, maximum))
   )
 
-const startFailure = (error: PlatformError): string =>
-  error.reason._tag === "NotFound" ? "not found" : `not started: ${error.message}`
+/** What programs compare stays as it is, whatever the secrets are; only the run-time's own words are redacted. */
+const startFailure = (error: PlatformError, secrets: Secrets): string =>
+  error.reason._tag === "NotFound" ? "not found" : `not started: ${secrets.redact(error.message)}`
 
 /** The spawner tells of a command killed by a signal in the cause of an error. */
-const endFailure = (error: PlatformError): string => {
+const endFailure = (error: PlatformError, secrets: Secrets): string => {
   const cause = "cause" in error.reason ? String(error.reason.cause) : ""
   const signal = /SIG[A-Z0-9]+/.exec(cause)
-  return signal === null ? error.message : `signal: ${signal[0]}`
+  return signal === null ? secrets.redact(error.message) : `signal: ${signal[0]}`
 }

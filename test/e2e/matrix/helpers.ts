@@ -8,7 +8,8 @@ export const failings = [
   "hangs",
   "hangs and ignores SIGTERM",
   "is killed",
-  "fails after 10 MiB of output"
+  "fails after 10 MiB of output",
+  "repeats its input and fails"
 ] as const
 
 /** See {@link failings}. */

@@ -10,7 +10,10 @@ const scripts: Readonly<Record<Exclude<Failing, "is missing" | "is no program">,
   "hangs": "exec sleep 300",
   "hangs and ignores SIGTERM": "trap '' TERM; while :; do sleep 1; done",
   "is killed": "kill -KILL $$",
-  "fails after 10 MiB of output": "yes | head -c 10485760; yes | head -c 10485760 >&2; exit 1"
+  "fails after 10 MiB of output": "yes | head -c 10485760; yes | head -c 10485760 >&2; exit 1",
+  // Whole, wrapped, and where a message of a report is cut.
+  "repeats its input and fails":
+    "input=$(cat); echo \"$input\"; { yes x | head -c 1990; echo \"bad line 1: $input\"; echo \"$input\" | fold -w 9; } >&2; exit 1"
 }
 
 const fails = ({ name, path }: Helper, failing: Failing): Pick<Fault, "arrange" | "repair"> => {
