@@ -36,7 +36,23 @@ export interface LogFilter {
   readonly directives: ReadonlyArray<Directive>
 }
 
-const levelPattern = "off|error|warn|info|debug|trace|[0-5]"
+/** The names of levels, `off` included: those of Rust's tracing and of syslog(3), which systemd and journalctl use. */
+const levelNames: Readonly<Record<string, number>> = {
+  off: 0,
+  ...Object.fromEntries(
+    ["error", "err", "fatal", "critical", "crit", "alert", "emerg"].map((name) => [name, verbosity.ERROR])
+  ),
+  warn: verbosity.WARN,
+  warning: verbosity.WARN,
+  info: verbosity.INFO,
+  information: verbosity.INFO,
+  informational: verbosity.INFO,
+  notice: verbosity.INFO,
+  debug: verbosity.DEBUG,
+  trace: verbosity.TRACE
+}
+
+const levelPattern = `${Object.keys(levelNames).join("|")}|[0-5]`
 const levelOnly = new RegExp(`^(?:${levelPattern})$`, "i")
 const directivePattern = new RegExp(
   `^(?<target>[\\w:.-]+)?(?<span>\\[(?<name>[^\\]{}]*)(?:\\{(?<fields>[^{}]*)\\})?\\])?(?:=(?<level>${levelPattern}))?$`,
@@ -47,9 +63,7 @@ const directiveTexts = /(?:[^,[]+|\[[^\][]*\]|\[)+/g
 
 const maximumOf = (level: string | undefined): number => {
   if (level === undefined) return verbosity.TRACE
-  if (/^\d$/.test(level)) return Number(level)
-  const known = levels.find((one) => one === level.toUpperCase())
-  return known === undefined ? 0 : verbosity[known]
+  return levelNames[level.toLowerCase()] ?? Number(level)
 }
 
 const parseDirective = (text: string): Result.Result<Directive, string> => {
@@ -76,7 +90,8 @@ const parseDirective = (text: string): Result.Result<Directive, string> => {
 /**
  * Parses a list of directives with commas between them, in the syntax of azure-init (`EnvFilter` of Rust's tracing): a level for everything,
  * `target=level`, a bare target for all its levels, `target[span{field=value}]=level` for what happens inside such a span. Levels are
- * `off`, `error`, `warn`, `info`, `debug`, `trace` in any case, or 0 to 5. The failure names the directive that is wrong.
+ * `off`, `error`, `warn`, `info`, `debug`, `trace`, their usual other names (`err`, `warning`, `notice`, …) in any case, or 0 to 5. The failure
+ * names the directive that is wrong.
  */
 export const parse = (text: string): Result.Result<LogFilter, string> => {
   const parts = (text.match(directiveTexts) ?? []).map((part) => part.trim()).filter((part) => part !== "")
@@ -86,6 +101,25 @@ export const parse = (text: string): Result.Result<LogFilter, string> => {
     // The most specific target decides; of equal ones the last.
     (directives) => ({ directives: directives.toReversed().sort((a, b) => b.target.length - a.target.length) })
   )
+}
+
+/** The targets of the agent's lines, which are those of its spans' modules. */
+export const targets: ReadonlyArray<string> = [
+  "azure_init",
+  "libazureinit",
+  ...["health", "http", "imds", "media", "provision", "status"].map((module) => `libazureinit::${module}`),
+  ...["hostname", "password", "ssh", "user"].map((module) => `libazureinit::provision::${module}`)
+]
+
+/** The targets in a filter's directives that none of the agent's {@link targets} is, or is below. */
+export const unmatched = (filter: LogFilter): ReadonlyArray<string> =>
+  [...new Set(filter.directives.map(({ target }) => target))]
+    .filter((target) => !targets.some((one) => one.startsWith(target)))
+
+/** Whether none of the filter's directives can match anything of the agent. */
+export const isVain = (filter: LogFilter): boolean => {
+  const vain = new Set(unmatched(filter))
+  return filter.directives.every(({ target }) => vain.has(target))
 }
 
 /** A filter that lets everything of this level and graver ones pass. */
@@ -115,12 +149,15 @@ const encloses = (directive: Directive, spans: ReadonlyArray<FilteredSpan>): boo
       )
     ))
 
-/** Whether the filter lets it pass. Each event is judged for itself: a filter that drops a span keeps the graver events inside it. */
+/**
+ * Whether the filter lets it pass. Each event is judged for itself: a filter that drops a span keeps the graver events inside it. ERROR passes
+ * unless the directive that decides says `off`: no failure is silenced by a directive about something else.
+ */
 export const passes = (filter: LogFilter, { level, spans, target }: Filtered): boolean => {
   const rank = verbosity[level]
   if (filter.directives.some((one) => rank <= one.maximum && encloses(one, spans))) return true
   const decisive = filter.directives.find((one) => Option.isNone(one.span) && target.startsWith(one.target))
-  return decisive !== undefined && rank <= decisive.maximum
+  return rank <= (decisive?.maximum ?? verbosity.ERROR)
 }
 
 /** The least grave level that some of these filters may let pass; ERROR when all are off. */

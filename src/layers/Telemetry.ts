@@ -165,7 +165,9 @@ export const layer = (options: Options): Layer.Layer<never, never, CurrentSettin
     yield* Effect.forEach([log, environment, configured], ({ problem }) =>
       problem === undefined
         ? Effect.void
-        : Effect.logWarning("A filter is wrong and has no effect", problem)).pipe(Effect.provideContext(context))
+        : Effect.logWarning("A filter, or a part of it, is wrong and has no effect", problem)).pipe(
+        Effect.provideContext(context)
+      )
     return context
   }))
 
@@ -259,16 +261,27 @@ const levelOf = (level: LogLevel): Level => {
   }
 }
 
-/** A filter from one of its sources; blank text counts as none. */
+/** A filter from one of its sources, and what is wrong with it; blank text counts as none, and so does a filter that matches nothing. */
 const parseFilter = (
   source: string,
   text: Option.Option<string>
 ): { readonly filter?: LogFilter; readonly problem?: Readonly<Record<string, string>> } => {
   if (Option.isNone(text) || text.value.trim() === "") return {}
-  return Result.match(Filter.parse(text.value), {
-    onSuccess: (filter) => ({ filter }),
-    onFailure: (error) => ({ problem: { source, filter: text.value, error } })
-  })
+  const parsed = Filter.parse(text.value)
+  if (Result.isFailure(parsed)) return { problem: { source, filter: text.value, error: parsed.failure } }
+  const unmatched = Filter.unmatched(parsed.success)
+  return {
+    ...(Filter.isVain(parsed.success) ? {} : { filter: parsed.success }),
+    ...(unmatched.length === 0 ? {} : {
+      problem: {
+        source,
+        filter: text.value,
+        error: `'${unmatched.join("', '")}' is no level and no target of this agent: use a level, such as info, or ${
+          Filter.targets.join(", ")
+        }`
+      }
+    })
+  }
 }
 
 /** Runs synchronous file work; the failure is the system's sentence. */

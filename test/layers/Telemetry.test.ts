@@ -143,8 +143,28 @@ describe("Telemetry: lines", () => {
       assert.deepStrictEqual(seen(stderr), ["ERROR"])
       assert.match(
         log,
-        / WARN azure_init: A filter is wrong and has no effect source="AZURE_INIT_LOG" filter="invalid\["/
+        / WARN azure_init: A filter, or a part of it, is wrong and has no effect source="AZURE_INIT_LOG" filter="invalid\["/
       )
+    }))
+
+  it.effect("takes AZURE_INIT_LOG=warning for the level", () =>
+    Effect.gen(function*() {
+      const { log, stderr } = yield* observe(levels, { logFilter: "warning" })
+      assert.deepStrictEqual([seen(log), seen(stderr)], [["WARN", "ERROR"], ["WARN", "ERROR"]])
+    }))
+
+  it.effect("keeps the defaults when AZURE_INIT_LOG matches no target of the agent, and says so", () =>
+    Effect.gen(function*() {
+      const { log, stderr } = yield* observe(levels, { logFilter: "verbos" })
+      assert.deepStrictEqual([seen(log), seen(stderr)], [["INFO", "WARN", "ERROR"], ["ERROR"]])
+      assert.match(log, / WARN azure_init: .* source="AZURE_INIT_LOG" filter="verbos" error="'verbos' is no level/)
+    }))
+
+  it.effect("obeys the rest of a filter one of whose directives matches no target, and says so", () =>
+    Effect.gen(function*() {
+      const { log } = yield* observe(levels, { logFilter: "warn,hyper=debug" })
+      assert.deepStrictEqual(seen(log), ["WARN", "ERROR"])
+      assert.include(log, "error=\"'hyper' is no level")
     }))
 
   it.effect("shows a span in which nothing more happens", () =>
@@ -324,6 +344,16 @@ describe("Telemetry: KVP", () => {
       const none = yield* observe(levels, { kvpFilter: "invalid[" })
       assert.deepStrictEqual(eventsOf(none.flushed), ["INFO", "WARN", "ERROR"])
       assert.include(none.log, "source=\"AZURE_INIT_KVP_FILTER\"")
+    }))
+
+  it.effect("takes the next source for a filter that matches no target of the agent, and says so", () =>
+    Effect.gen(function*() {
+      const next = yield* observe(levels, { kvpFilter: "verbos", configuredFilter: "err" })
+      assert.deepStrictEqual(eventsOf(next.flushed), ["ERROR"])
+      assert.include(next.log, "source=\"AZURE_INIT_KVP_FILTER\" filter=\"verbos\"")
+      const none = yield* observe(levels, { configuredFilter: "hyper=warn" })
+      assert.deepStrictEqual(eventsOf(none.flushed), ["INFO", "WARN", "ERROR"])
+      assert.include(none.log, "source=\"telemetry.kvp_filter\" filter=\"hyper=warn\"")
     }))
 
   it.effect("loses neither errors nor the report to a filter above INFO", () =>
