@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Main from "./layers/Main.ts"
 import * as Platform from "./layers/Platform.ts"
+import * as Console from "./layers/telemetry/console.ts"
 import { clean } from "./programs/clean.ts"
 import { boot } from "./programs/invocation.ts"
 import { provision } from "./programs/provision.ts"
@@ -12,7 +13,9 @@ const agent = Effect.gen(function*() {
   const argv = yield* stdio.args
   const invocation = argv.length === 0
     ? yield* boot
-    : yield* Effect.flatMap(Effect.promise(() => import("./programs/commandLine.ts")), ({ parse }) => parse(argv))
+    : yield* Effect.flatMap(Effect.promise(() => import("./programs/commandLine.ts")), ({ parse }) => parse(argv)).pipe(
+      Effect.provide(Console.layer)
+    )
   switch (invocation._tag) {
     case "Provision":
       return yield* provision(invocation.groups, invocation.wrongGroups).pipe(

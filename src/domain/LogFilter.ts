@@ -160,6 +160,10 @@ export const passes = (filter: LogFilter, { level, spans, target }: Filtered): b
   return rank <= (decisive?.maximum ?? verbosity.ERROR)
 }
 
+/** The spans that a line shows, as Rust's tracing does: those that the filter lets pass themselves. All of azure-init's spans are INFO. */
+export const visibleSpans = (filter: LogFilter, spans: ReadonlyArray<FilteredSpan>): ReadonlyArray<FilteredSpan> =>
+  spans.filter(({ target }, index) => passes(filter, { level: "INFO", target, spans: spans.slice(0, index + 1) }))
+
 /** The least grave level that some of these filters may let pass; ERROR when all are off. */
 export const leastGrave = (filters: ReadonlyArray<LogFilter>): Level => {
   const maximum = Math.max(...filters.flatMap((filter) => filter.directives.map((directive) => directive.maximum)), 1)

@@ -43,8 +43,12 @@ const formatValue = (value: unknown): string => {
   return escape(Formatter.format(value))
 }
 
-const formatFields = (fields: LogRecord["fields"]): ReadonlyArray<string> =>
+/** Fields as lines show them, `name=value`, without anything that could forge a line. */
+export const formatFields = (fields: LogRecord["fields"]): ReadonlyArray<string> =>
   fields.map(([name, value]) => `${escape(name)}=${formatValue(value)}`)
+
+/** The message as lines show it. */
+export const formatMessage = ({ message }: LogRecord): string => escape(message)
 
 const isPlain = (part: unknown): part is Readonly<Record<string, unknown>> =>
   Predicate.isObject(part) && Object.getPrototypeOf(part) === Object.prototype

@@ -22,6 +22,7 @@ import * as Dmi from "./live/VmIdentity.ts"
 import * as WireServer from "./live/WireServer.ts"
 import * as Platform from "./Platform.ts"
 import * as Telemetry from "./Telemetry.ts"
+import { standardError } from "./telemetry/standardError.ts"
 
 /** The settings of this run, read once. */
 const settings = (config: Option.Option<string>) =>
@@ -38,7 +39,8 @@ const telemetry = Layer.unwrap(Effect.gen(function*() {
   return Telemetry.layer({
     vmId: yield* Effect.catch(identity.vmId, () => Effect.succeed(unknownVmId)),
     logFilter: yield* Config.option(Config.NonEmptyString("AZURE_INIT_LOG")),
-    kvpFilter: yield* Config.option(Config.NonEmptyString("AZURE_INIT_KVP_FILTER"))
+    kvpFilter: yield* Config.option(Config.NonEmptyString("AZURE_INIT_KVP_FILTER")),
+    standardError: yield* standardError
   })
 }))
 

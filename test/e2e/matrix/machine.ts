@@ -328,6 +328,38 @@ export const machineFaults: ReadonlyArray<Fault> = [
   },
   {
     group: "environment",
+    name: "standard error is a pipe that is full and read by nobody",
+    boot: (host, agent) =>
+      host.run([
+        "sh",
+        "-c",
+        `mkfifo /run/full; exec 3<>/run/full
+        dd if=/dev/zero of=/run/full bs=4096 oflag=nonblock 2>/dev/null
+        AZURE_INIT_LOG=trace exec "$@" 2>&3`,
+        "full",
+        ...agent
+      ]),
+    ends: "ready"
+  },
+  {
+    group: "environment",
+    name: "standard error is a socket that is full and read by nobody, as of a journal that stands still",
+    boot: (host, agent) =>
+      host.run([
+        "perl",
+        "-MSocket",
+        "-MIO::Handle",
+        "-e",
+        `socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, 0) or die;
+        $theirs->blocking(0); 1 while syswrite($theirs, "x" x 4096); $theirs->blocking(1);
+        my $pid = fork(); if ($pid) { waitpid($pid, 0); exit($? >> 8) }
+        $ENV{AZURE_INIT_LOG} = "trace"; open(STDERR, ">&", $theirs); exec(@ARGV)`,
+        ...agent
+      ]),
+    ends: "ready"
+  },
+  {
+    group: "environment",
     name: "umask 0777",
     boot: (host, agent) => host.run(["sh", "-c", "umask 0777; exec \"$@\"", "umask", ...agent]),
     ends: "ready"

@@ -1,0 +1,27 @@
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { format } from "node:util"
+import * as Outlet from "./Outlet.ts"
+import { descriptor } from "./standardError.ts"
+
+/**
+ * A console for the command line whose `log` and `error` never wait, where the run-time's own would for a pipe that is full and read by nobody,
+ * and could not be ended by SIGTERM. What is not taken by the end of the scope is waited for, for a second at most.
+ */
+export const layer: Layer.Layer<never> = Layer.effect(
+  Console.Console,
+  Effect.gen(function*() {
+    const outlet = (fd: 1 | 2) =>
+      Effect.flatMap(descriptor(fd), (output) => {
+        const made = Outlet.make(output, (count) => `(${count} lines are missing here)\n`)
+        return Effect.as(Effect.addFinalizer(() => made.finish), (...words: ReadonlyArray<unknown>) =>
+          made.tell(`${format(...words)}\n`))
+      })
+    const own: Console.Console = Object.assign(Object.create(console), {
+      log: yield* outlet(1),
+      error: yield* outlet(2)
+    })
+    return own
+  })
+)
