@@ -6,15 +6,13 @@ import * as Result from "effect/Result"
 import { isUtf8 } from "node:buffer"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
-import { decodeSettings, type KeyProblem, mergeTables, shorten, type Table } from "../../domain/Settings.ts"
+import { decodeSettings, type KeyProblem, mergeTables, type Table } from "../../domain/Settings.ts"
+import * as TomlProblem from "../../domain/TomlProblem.ts"
 import { FileError } from "../../errors/FileError.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
 import { attempt, readBytes } from "./files.ts"
-
-/** A parser's message may quote as much of the file as is wrong. */
-const longestMessage = 200
 
 /** The whole of the documented file has 3 KB; a parser can be made to use a hundred times a file's size. */
 const maximumFile = 64 * 1024
@@ -63,7 +61,7 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
         const bytes = yield* optionally(file, optional ? ["ENOENT", "ENOTDIR"] : [], readRegular(file))
         if (Option.isNone(bytes)) return
         if (!isUtf8(bytes.value)) {
-          errors.push({ file, found: "bytes that are not UTF-8", expected: "a TOML 1.0 document" })
+          errors.push({ file, found: "bytes that are not UTF-8", expected: "text in UTF-8" })
           return
         }
         const text = bytes.value.toString("utf8")
@@ -72,13 +70,7 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
           sources.push({ file, text, table: parsed.success })
           return
         }
-        const position = / at line (\d+), column \d+/.exec(parsed.failure.message)
-        errors.push({
-          file,
-          ...(position === null ? {} : { line: Number(position[1]) }),
-          found: shorten(parsed.failure.message.replace(/ at line \d+, column \d+/, ""), longestMessage),
-          expected: "a TOML 1.0 document"
-        })
+        errors.push({ file, ...TomlProblem.describe(parsed.failure.message, text) })
       })
 
       const readDirectory = Effect.fnUntraced(function*(directory: string, optional: boolean) {
