@@ -35,9 +35,13 @@ const escape = (text: string): string => text.replaceAll(controls, escapeControl
 
 const quote = (text: string): string => `"${escape(text.replaceAll(/[\\"]/g, "\\$&"))}"`
 
+/** Fields whose text azure-init shows without quotes (`%` of Rust's tracing); here where it is one plain word, so that none can forge a field. */
+const bare = new Set(["authorizedkeysfile", "header", "program", "username"])
+const plainWord = /^[\w./-]+$/
+
 /** A field's value: text in quotes, as azure-init's debug form, other values bare. */
-const formatValue = (value: unknown): string => {
-  if (Predicate.isString(value)) return quote(value)
+const formatValue = (name: string, value: unknown): string => {
+  if (Predicate.isString(value)) return bare.has(name) && plainWord.test(value) ? value : quote(value)
   if (Cause.isCause(value)) return quote(Cause.pretty(value))
   if (Predicate.isError(value)) return quote(value.message)
   return escape(Formatter.format(value))
@@ -45,7 +49,7 @@ const formatValue = (value: unknown): string => {
 
 /** Fields as lines show them, `name=value`, without anything that could forge a line. */
 export const formatFields = (fields: LogRecord["fields"]): ReadonlyArray<string> =>
-  fields.map(([name, value]) => `${escape(name)}=${formatValue(value)}`)
+  fields.map(([name, value]) => `${escape(name)}=${formatValue(name, value)}`)
 
 /** The message as lines show it. */
 export const formatMessage = ({ message }: LogRecord): string => escape(message)
@@ -75,6 +79,10 @@ const milliseconds = (at: bigint): string => DateTime.formatIso(DateTime.makeUns
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
 const microseconds = (at: bigint): string =>
   milliseconds(at).replace("Z", `${(at / 1000n % 1000n).toString().padStart(3, "0")}Z`)
+
+/** An instant, in nanoseconds since 1970, as azure-init's reports have it: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ`. */
+export const formatInstant = (at: bigint): string =>
+  microseconds(at).replace("Z", `${(at % 1000n).toString().padStart(3, "0")}Z`)
 
 const formatSpan = ({ fields, name }: FilteredSpan): string =>
   fields.size === 0 ? `${name}:` : `${name}{${formatFields([...fields]).join(" ")}}:`

@@ -63,7 +63,7 @@ const encode = (fields: ReadonlyArray<Field>, maximum: number): string => {
   return record
 }
 
-/** An instant as the reports show it: RFC 3339 in UTC with `+00:00` (azure-init's `2026-11-23T03:27:46.586+00:00`). */
+/** An instant as the reports show it: RFC 3339 in UTC with `+00:00` (azure-init's `2026-11-23T04:14:07.324692185+00:00`). */
 const timestampOf = (iso: string): string => iso.replace(/Z$/, "+00:00")
 
 /** What a report says about where and when it was made; `at` is an ISO 8601 instant in UTC. */

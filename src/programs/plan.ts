@@ -35,7 +35,10 @@ export const getEnvironment: Effect.Effect<Environment, never, Imds | Provisioni
   const imds = yield* Imds
   const media = yield* ProvisioningMedia
   const environment = yield* Effect.all(
-    { imds: Effect.result(imds.instance), media: Effect.result(media.environment) },
+    {
+      imds: Effect.result(imds.instance),
+      media: Effect.result(media.environment).pipe(Effect.withSpan("azure_init:get_environment"))
+    },
     { concurrency: "unbounded" }
   )
   if (Result.isFailure(environment.imds)) {
@@ -51,7 +54,7 @@ export const getEnvironment: Effect.Effect<Environment, never, Imds | Provisioni
     yield* Effect.logInfo("There is no provisioning media, going on with IMDS alone")
   }
   return environment
-}).pipe(Effect.withSpan("azure_init:get_environment"))
+})
 
 /** One source's text for a field; `none` when the source is not there or the text is blank. */
 interface Candidate {

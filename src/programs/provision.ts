@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Tracer from "effect/Tracer"
 import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
 import type { Reportable } from "../domain/Reportable.ts"
 import { renderSettings } from "../domain/Settings.ts"
@@ -49,7 +50,8 @@ const branch = Effect.fnUntraced(function*<A, E extends Reportable, R>(
 const provisionAccess = Effect.fnUntraced(function*(
   failures: Array<Reportable>,
   plan: ProvisioningPlan,
-  account: UserAccount
+  account: UserAccount,
+  outer: Tracer.AnySpan | undefined
 ) {
   const password = yield* PasswordProvisioner
   const ssh = yield* SshProvisioner
@@ -65,7 +67,7 @@ const provisionAccess = Effect.fnUntraced(function*(
       failures,
       plan.keys.length === 0
         ? Effect.void
-        : ssh.installKeys(account, plan.keys).pipe(Effect.withSpan("provision:provision_ssh_keys"))
+        : ssh.installKeys(account, plan.keys).pipe(Effect.withSpan("provision:provision_ssh_keys", { parent: outer }))
     ),
     branch(failures, users.grantSudo(account.name))
   ], { concurrency: "unbounded", discard: true })
@@ -81,6 +83,7 @@ const applyPlan = Effect.fn("provision:provision")(function*(planned: {
   const users = yield* UserProvisioner
   const ssh = yield* SshProvisioner
   const failures: Array<Reportable> = []
+  const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
 
   const hostname = Option.match(planned.hostname, {
     onNone: () => Effect.void,
@@ -100,8 +103,8 @@ const applyPlan = Effect.fn("provision:provision")(function*(planned: {
         )
         if (Option.isNone(account)) return
         for (const problem of account.value.problems) yield* branch(failures, Effect.fail(problem))
-        yield* provisionAccess(failures, plan, account.value.account)
-      }).pipe(Effect.withSpan("provision:provision_core"))
+        yield* provisionAccess(failures, plan, account.value.account, outer)
+      })
   })
   const sshd = Option.match(planned.plan, {
     onNone: () => Effect.void,
@@ -113,7 +116,11 @@ const applyPlan = Effect.fn("provision:provision")(function*(planned: {
         )
         : Effect.void
   })
-  yield* Effect.all([hostname, user, sshd], { concurrency: "unbounded", discard: true })
+  // The spans are nested as azure-init's, although the work is not.
+  const core = Effect.all([hostname, user], { concurrency: "unbounded", discard: true }).pipe(
+    Effect.withSpan("provision:provision_core")
+  )
+  yield* Effect.all([core, sshd], { concurrency: "unbounded", discard: true })
   return failures
 })
 

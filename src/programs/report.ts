@@ -1,7 +1,8 @@
 import type * as Arr from "effect/Array"
-import * as DateTime from "effect/DateTime"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { formatInstant } from "../domain/LogRecord.ts"
 import * as Report from "../domain/ProvisioningReport.ts"
 import type { Reportable } from "../domain/Reportable.ts"
 import type { VmId } from "../domain/VmId.ts"
@@ -11,7 +12,7 @@ import { Kvp } from "../services/Kvp.ts"
 import { WireServer } from "../services/WireServer.ts"
 
 const context = (vmId: VmId) =>
-  Effect.map(DateTime.now, (now): Report.ReportContext => ({ vmId, at: DateTime.formatIso(now) }))
+  Effect.map(Clock.currentTimeNanos, (now): Report.ReportContext => ({ vmId, at: formatInstant(now) }))
 
 /** Writes what is queued for the host; trouble with KVP is logged and stops nothing. */
 const flush = Effect.gen(function*() {
@@ -29,7 +30,7 @@ export const reportReady = Effect.fnUntraced(
     const kvp = yield* Kvp
     const wireServer = yield* WireServer
     const report = Report.success(yield* context(vmId))
-    yield* Effect.logInfo("The report on this boot", { report })
+    yield* Effect.logInfo("The report on this boot", { health_report: report })
     kvp.offer({ key: Report.reportKey, value: report })
     yield* flush
     yield* wireServer.ready
@@ -46,7 +47,7 @@ export const reportFailure = Effect.fnUntraced(
     const wireServer = yield* WireServer
     const at = yield* context(vmId)
     const report = Report.failure(at, failures, Report.maximumKvpReport)
-    yield* Effect.logInfo("The report on this boot", { report })
+    yield* Effect.logInfo("The report on this boot", { health_report: report })
     kvp.offer({ key: Report.reportKey, value: report })
     yield* flush
     yield* wireServer.failed(Report.failure(at, failures, Report.maximumHealthDescription))

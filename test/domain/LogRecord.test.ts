@@ -64,6 +64,36 @@ describe("LogRecord: lines", () => {
     )
   })
 
+  it("shows the fields bare that azure-init does, unless their text is more than a word", () => {
+    const written = Format.formatLine(record({
+      at: 1795407247326549000n,
+      target: "libazureinit::health::status",
+      spans: [span("libazureinit::health", "report_ready"), span("libazureinit::health", "_report")],
+      message: "Wireserver response header",
+      fields: [["header", "date"], ["value", "Mon, 23 Nov 2026 04:14:07 GMT"]]
+    }))
+    assert.include(goldenLines, written)
+    assert.include(
+      goldenLines,
+      Format.formatLine(record({
+        at: 1795407247315704000n,
+        target: "libazureinit::password::status",
+        spans: ["provision", "provision", "provision_core", "passwd", "lock_user"].map((name) =>
+          span("azure_init", name)
+        ),
+        message: "Locked account via passwd -l",
+        fields: [["username", "azureuser"]]
+      }))
+    )
+    assert.include(Format.formatLine(record({ fields: [["username", "a b=c"]] })), " username=\"a b=c\"")
+    assert.include(Format.formatLine(record({ fields: [["program", ""]] })), " program=\"\"")
+  })
+
+  it("writes an instant with nine decimals, as azure-init's reports have it", () => {
+    assert.strictEqual(Format.formatInstant(1795407247324692185n), "2026-11-23T04:14:07.324692185Z")
+    assert.strictEqual(Format.formatInstant(1795407247000000001n), "2026-11-23T04:14:07.000000001Z")
+  })
+
   it("escapes what could forge a line or steer a terminal", () => {
     const line = Format.formatLine(record({
       message: "a\nb\u001b[31m\u2028",

@@ -48,9 +48,9 @@ describe("Telemetry: lines", () => {
         "2026-11-23T04:14:07.212000Z  INFO provision:query:request{attempt=0 http_status=200}: libazureinit::http: close time.elapsed=3.00ms",
         "2026-11-23T04:14:07.212000Z  INFO provision:query: libazureinit::imds: close time.elapsed=3.00ms",
         "2026-11-23T04:14:07.212000Z  INFO provision: azure_init: close time.elapsed=3.00ms",
-        "2026-11-23T04:14:07.212000Z  INFO subprocess{program=\"useradd\"}: libazureinit: new",
-        "2026-11-23T04:14:07.212000Z  WARN subprocess{program=\"useradd\"}: libazureinit: Failed",
-        "2026-11-23T04:14:07.212000Z  INFO subprocess{program=\"useradd\"}: libazureinit: close time.elapsed=0.00ns",
+        "2026-11-23T04:14:07.212000Z  INFO subprocess{program=useradd}: libazureinit: new",
+        "2026-11-23T04:14:07.212000Z  WARN subprocess{program=useradd}: libazureinit: Failed",
+        "2026-11-23T04:14:07.212000Z  INFO subprocess{program=useradd}: libazureinit: close time.elapsed=0.00ns",
         ""
       ])
       assert.strictEqual(stderr, "")
@@ -251,7 +251,7 @@ describe("Telemetry: KVP", () => {
       const key = (level: string) =>
         new RegExp(`^azure-init-0\\.1\\.1\\|${vmId}\\|${level}\\|provision::password:lock_user\\|${uuid}$`)
       assert.deepStrictEqual(flushed.map(({ value }) => value), [
-        "Time: 2026-11-23T04:14:07.209Z | Event: message=Locked, username=\"azureuser\", attempt=2",
+        "Time: 2026-11-23T04:14:07.209Z | Event: message=Locked, username=azureuser, attempt=2",
         "Start: 2026-11-23T04:14:07.209Z | End: 2026-11-23T04:14:07.214Z"
       ])
       assert.match(flushed[0]?.key ?? "", key("WARN"))
