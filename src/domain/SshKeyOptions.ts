@@ -85,7 +85,7 @@ const from = (value: string): string | undefined => {
 
 /**
  * A time of day of no zone is the machine's, which is not known here: it has passed everywhere once it has passed 12 hours west of Greenwich.
- * Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH before 10.5 refuses times before 1970.
+ * Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH before 10.4 refuses times before 1970.
  */
 const expiry = (value: string, _: Options, now: number): string | undefined => {
   const [, digits = "", utc] = /^(.*?)(Z|UTC)?$/is.exec(value) ?? []
