@@ -118,6 +118,11 @@ describe.each(suites)("%s with systemd", (suite) => {
         "0\n",
         "no secret in the journal"
       )
+      assert.notMatch(
+        await host.shell("journalctl --no-pager --output=cat --unit=azure-init.service"),
+        /libazureinit|azure_init|Creating the user/,
+        "a journal on stderr gets ERROR only"
+      )
 
       await host.reboot()
       host.forget()

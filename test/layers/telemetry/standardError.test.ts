@@ -106,9 +106,19 @@ describe("standard error of a process", () => {
   /** Runs `unreadError.ts` in a shell that says where standard error goes, and gives its status and log. */
   const run = Effect.fnUntraced(function*(command: string, input: ReadonlyArray<string> = []) {
     const root = yield* temporaryRoot
-    const child = spawn("sh", ["-c", command, process.execPath, script, root, ...input], {
-      stdio: ["ignore", "ignore", "pipe"]
-    })
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn("sh", ["-c", command, process.execPath, script, root, ...input], {
+          stdio: ["ignore", "ignore", "pipe"],
+          detached: true
+        })
+      ),
+      // With all that it has started, where it hangs.
+      ({ exitCode, pid, signalCode }) =>
+        Effect.sync(() =>
+          exitCode === null && signalCode === null && pid !== undefined && process.kill(-pid, "SIGKILL")
+        )
+    )
     // Nobody reads it: a socket, as the journal's stream is one.
     child.stderr.pause()
     const [status] = yield* Effect.promise(() => once(child, "exit"))
