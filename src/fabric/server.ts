@@ -69,8 +69,8 @@ const close = async (server: Server): Promise<void> => {
 }
 
 /**
- * Starts a platform. Before its first playbook it resets every connection on which it is asked. `record` is called with each request and what is done
- * about it, right before the answer goes out.
+ * Starts a platform. Before its first playbook it resets every connection on which it is asked. `record` is called with each request, in the order in
+ * which they came, and with what the playbook does about it, before that is done and before any delay.
  */
 export const startFabric = async (
   wanted: Readonly<Record<Place, Listen>>,
@@ -78,6 +78,8 @@ export const startFabric = async (
 ): Promise<Fabric> => {
   let playbook: Playbook | undefined
   let counts = noAnswers()
+  /** Settles when every request that came before is recorded. */
+  let recorded: Promise<void> = Promise.resolve()
 
   const serve = async (place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const arrived = DateTime.nowUnsafe()
@@ -94,10 +96,14 @@ export const startFabric = async (
     const { after_last, instance } = playbook
     const script = endpoint === "wireserver" ? [] : playbook[endpoint] ?? []
     const given = turn(script, counts[endpoint]++, after_last) ?? {}
-    const reply = compose(await answer(received, instance), given, instance)
+    const composed = answer(received, instance).then((usual) => compose(usual, given, instance))
+    const own = Promise.all([composed, recorded]).then(([{ status }]) =>
+      record({ time: DateTime.formatIso(arrived), ...received, ...outcome(given, status) })
+    )
+    recorded = own.catch(() => {})
+    await own
     if (given.delay_ms !== undefined) await sleep(given.delay_ms)
-    record({ time: DateTime.formatIso(arrived), ...received, ...outcome(given, reply.status) })
-    await send(response, reply, given)
+    await send(response, await composed, given)
   }
 
   const serverOf = (place: Place): Server =>

@@ -1,4 +1,9 @@
-import { afterAll, assert, describe, it } from "@effect/vitest"
+/**
+ * The fault matrix. `MATRIX_REPEAT=50 MATRIX_LOAD=2 npm run test:e2e -- test/e2e/matrix.e2e.ts -t "delay"` tries the selected rows 50 times each,
+ * beside two processes that keep a core busy each.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { type ChildProcess, spawn } from "node:child_process"
 import { agents } from "./hosts/overlay.ts"
 import { discFaults } from "./matrix/disc.ts"
 import { type Fault, tryBy } from "./matrix/Fault.ts"
@@ -7,6 +12,37 @@ import { machineFaults } from "./matrix/machine.ts"
 import { platformFaults } from "./matrix/platform.ts"
 
 const faults: ReadonlyArray<Fault> = [...platformFaults, ...discFaults, ...machineFaults, ...killFaults]
+
+const numberFrom = (variable: string, usual: number): number => {
+  const value = Number(process.env[variable] ?? usual)
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${variable}: expected a whole number`)
+  return value
+}
+
+/** How often each row is tried. */
+const repeat = numberFrom("MATRIX_REPEAT", 1)
+
+/** How many processes keep a core busy meanwhile. */
+const load = numberFrom("MATRIX_LOAD", 0)
+
+const busy: Array<ChildProcess> = []
+beforeAll(() => {
+  for (let count = 0; count < load; count++) {
+    // Ends with its standard input, so also when the tests are killed.
+    busy.push(spawn("sh", ["-c", "while :; do :; done & cat; kill $!"], { stdio: ["pipe", "ignore", "inherit"] }))
+  }
+})
+afterAll(() => {
+  for (const each of busy) each.stdin?.end()
+})
+
+const trials = faults.flatMap((fault) =>
+  Array.from({ length: repeat }, (_, index) =>
+    [
+      `${fault.group}: ${fault.name}${repeat === 1 ? "" : `, trial ${index + 1}`}`,
+      fault
+    ] as const)
+)
 
 const table: Array<string> = []
 
@@ -21,7 +57,7 @@ afterAll(() => {
 })
 
 describe.concurrent("fault matrix", () => {
-  it.each(faults.map((fault) => [`${fault.group}: ${fault.name}`, fault] as const))("%s", async (_, fault) => {
+  it.each(trials)("%s", async (_, fault) => {
     let verdict = { ended: "the trial itself failed", problems: ["see below"] as ReadonlyArray<string> }
     try {
       verdict = await tryBy(fault, agents.executable)

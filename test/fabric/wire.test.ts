@@ -227,6 +227,26 @@ describe("the order of answers", () => {
     }))
 })
 
+describe("the transcript", () => {
+  it("notes a request when it comes, not when it is answered, be the client gone by then", () =>
+    onLoopback({ imds: [{ delay_ms: 400 }, {}] }, async ({ listens }, transcript) => {
+      const { port } = listens.imds
+      assert.strictEqual((await ask(port, instanceRequest, 100)).end, "open")
+      assert.deepStrictEqual(transcript.map(({ answered }) => answered), [200])
+      assert.match((await ask(port, "GET /metadata/instance?later HTTP/1.1\r\nHost: azure\r\n\r\n")).bytes, / 400 /)
+      assert.deepStrictEqual(transcript.map(({ answered }) => answered), [200, 400])
+    }))
+
+  it("is in the order in which requests came, however long it takes to judge them", () =>
+    onLoopback({}, async ({ listens }, transcript) => {
+      const post = (target: string, body: string) =>
+        `POST ${target} HTTP/1.1\r\nHost: azure\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+      // Judging the first report of the older kind loads a parser of XML.
+      await ask(listens.wireserver.port, post("/machine?comp=health", "<Health/>") + post("/provisioning/health", "{}"))
+      assert.deepStrictEqual(transcript.map(({ endpoint }) => endpoint), ["legacy_health", "health"])
+    }))
+})
+
 describe("network", () => {
   const refusal = (port: number): Promise<string> =>
     ask(port, instanceRequest, 200).then(({ bytes, end }) => `${bytes.slice(0, 12)} ${end}`)

@@ -110,7 +110,10 @@ const reportsOf = (host: Host) => {
     asked: transcript.filter(({ endpoint }) => endpoint === "health").length,
     ready,
     failures,
-    afterReady: firstReady === -1 ? 0 : transcript.length - firstReady - 1,
+    // Of the first Ready that was accepted, and of whatever came later.
+    fromReady: firstReady === -1
+      ? []
+      : transcript.slice(firstReady).map(({ endpoint, method, time }) => `${time} ${method} ${endpoint}`),
     text: JSON.stringify(transcript)
   }
 }
@@ -188,7 +191,9 @@ export const tryBy = async (fault: Fault, agent: ReadonlyArray<string>): Promise
       const left = lines(await host.shell(processes)).filter((each) => !before.has(each) && !each.startsWith("tr "))
       problems.push(...left.map((each) => `it leaves the process ${each}`))
     }
-    if (told.afterReady > 0) problems.push("something is sent after Ready was accepted")
+    if (told.fromReady.length > 1) {
+      problems.push(`something is sent after Ready was accepted: ${told.fromReady.join(", ")}`)
+    }
     if (marks.includes(`${vmId}.provisioned`) && told.ready === 0) {
       problems.push("the VM is marked as provisioned, and Azure has not accepted Ready")
     }
