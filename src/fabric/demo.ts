@@ -82,6 +82,12 @@ const showSteps = (all: ReadonlyArray<Step>): void => {
   }
 }
 
+/** Whether the machine has the agent's program. */
+const hasAgent = async (host: Host): Promise<boolean> => {
+  const script = "case $1 in */*) [ -f \"$1\" ] && [ -x \"$1\" ] ;; *) command -v -- \"$1\" ;; esac"
+  return (await host.run(["sh", "-c", script, "agent", agent[0] ?? ""])).status === 0
+}
+
 /** Runs the agent, as at every boot; the exit status. */
 const boot = async (host: Host): Promise<number> => {
   const { milliseconds, status, stderr } = await host.run(agent)
@@ -93,11 +99,15 @@ const boot = async (host: Host): Promise<number> => {
 const showMachine = async (host: Host): Promise<void> => {
   title("The account")
   indented(
-    await host.shell(`getent passwd ${username}; id ${username}; passwd -S ${username}; echo "hostname: $(hostname)"`)
+    await host.shell(
+      `exec 2>&1; getent passwd ${username}; id ${username}; passwd -S ${username}; echo "hostname: $(hostname)"`
+    )
   )
   title("Its keys")
   indented(
-    await host.shell(`cd ~${username}; stat -c '%A %U:%G %n' .ssh .ssh/authorized_keys; cat .ssh/authorized_keys`)
+    await host.shell(
+      `exec 2>&1; cd /home/${username} && stat -c '%A %U:%G %n' .ssh .ssh/authorized_keys && cat .ssh/authorized_keys || true`
+    )
   )
   title("Its sudo rule, what sshd is told, and the marker of a VM that is provisioned")
   indented(
@@ -121,7 +131,7 @@ const showLogin = async (host: Host, key: ReturnType<typeof makeKeyPair>): Promi
 }
 
 const showTelemetry = async (host: Host): Promise<void> => {
-  const pool = readPool(await host.read("/var/lib/hyperv/.kvp_pool_1"))
+  const pool = readPool(await host.read("/var/lib/hyperv/.kvp_pool_1").catch(() => new Uint8Array()))
   title("The steps and their times, from the KVP records that the host of the VM reads")
   showSteps(pool.steps)
   title("What else it tells the host")
@@ -161,13 +171,21 @@ const demo = async (): Promise<number> => {
         disc ? ", WireServer and a disc" : " and WireServer"
       }, in ${Math.round(performance.now() - began)} ms.`
     )
+    if (!await hasAgent(host)) {
+      process.stderr.write(
+        `demo: --agent: there is no program ${agent.join(" ")} on ${
+          root === undefined ? "this machine" : `the machine of ${root}`
+        }: give the path that it has there\n`
+      )
+      return 2
+    }
     title(`First boot: ${agent.at(-1)}`)
     const first = await boot(host)
     title("What it asked and told the platform")
     const requests = host.transcript()
     requests.forEach(showRequest)
     if (first !== 0) {
-      indented(await host.shell("cat /var/log/azure-init.log"))
+      indented(await host.shell("cat /var/log/azure-init.log 2>&1 || true"))
       return 1
     }
     await showMachine(host)
@@ -192,4 +210,7 @@ const demo = async (): Promise<number> => {
   }
 }
 
-process.exitCode = await demo()
+process.exitCode = await demo().catch((error: unknown) => {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+})

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { companion } from "./companion.ts"
 import { changeProductUuid, writeHardware } from "./hardware.ts"
-import { type Host, hostOf, path, runIn } from "./hostOf.ts"
+import { type Host, hostOf, newMark, path, runIn } from "./hostOf.ts"
 import { startPlatform } from "./platformProcess.ts"
 import type { Playbook } from "./playbook.ts"
 
@@ -53,14 +53,16 @@ export const obstacles = (needs: { readonly disc: boolean }): ReadonlyArray<stri
       } (Debian's names).`
     ]
   }
-  const tried = spawnSync("unshare", [...namespaces, "--fork", "mount", "-t", "tmpfs", "try", "/mnt"], {
-    encoding: "utf8"
-  })
-  return tried.status === 0
-    ? []
-    : [
-      `Namespaces and mounts are not permitted here (${tried.stderr.trim()}): start the container with --privileged, or use a virtual machine.`
-    ]
+  const trial = "mount -t tmpfs try /mnt && mknod /mnt/null c 1 3 && : >/mnt/null"
+  const tried = spawnSync("unshare", [...namespaces, "--fork", "sh", "-c", trial], { encoding: "utf8" })
+  if (tried.status === 0) return []
+  // What unshare(1) says where `/` is no mount point: there, nothing keeps mounts from reaching other namespaces.
+  if (tried.stderr.includes("cannot change root filesystem propagation")) {
+    return ["This chroot is no mount point: run mount --bind DIRECTORY DIRECTORY before chroot DIRECTORY."]
+  }
+  return [
+    `Namespaces, mounts or device files are not permitted here (${tried.stderr.trim()}): start the container with --privileged, or use a virtual machine.`
+  ]
 }
 
 /**
@@ -79,6 +81,7 @@ export const start = async (options: HostOptions): Promise<Host> => {
     rmSync(directory, { recursive: true, force: true })
     throw error
   }
+  const mark = newMark()
   const machine = companion("sh", [
     "-c",
     "\"$@\"; status=$?; rm -rf -- \"$0\"; exit $status",
@@ -94,14 +97,15 @@ export const start = async (options: HostOptions): Promise<Host> => {
     directory,
     repository,
     options.root ?? "/",
-    options.disk ?? "1g"
+    options.disk ?? "1g",
+    mark
   ])
   const [, pid = "", keeper = ""] = (await machine.line()).split(" ")
 
   const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
 
   const host = hostOf({
-    execute: (command, how) => runIn(pid, namespaces, command, how),
+    execute: (command, how) => runIn({ pid, namespaces, mark }, command, how),
     platform,
     reboot: async (vmId) => {
       await host.shell(rebooting.replace("KEEPER", keeper))

@@ -1,5 +1,6 @@
 /** What every machine can be asked, made of the little in which its kinds differ. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { constants } from "node:os"
 import type { Readable } from "node:stream"
 import type { Platform } from "./platformProcess.ts"
@@ -86,19 +87,67 @@ export const endOf = async (child: ChildProcessWithoutNullStreams, input = ""): 
   return { status, stdout, stderr }
 }
 
-/** Runs a command in these namespaces of a process, with the environment of a machine's commands. */
-export const runIn = (
+/** A way into a machine. */
+export interface Entrance {
+  /** A process of the machine, as this one counts. */
+  readonly pid: string
+  /** Which of its namespaces are entered, as nsenter(1) names them. */
+  readonly namespaces: ReadonlyArray<string>
+  /** What is written in the machine's `/.throw-away-machine`. */
+  readonly mark: string
+}
+
+/** A mark that no other machine has. */
+export const newMark = (): string => randomUUID()
+
+/** As `env`, `timeout` and others end when they themselves have failed. */
+const refused = 125
+
+const refusal = "refusing to run a command: this is not the throw-away machine that was made for it"
+
+/** Runs its arguments where the file has the mark, which is given as `$0`, and nowhere else. */
+const proving = `mark=
+{ read -r mark </.throw-away-machine; } 2>/dev/null
+if [ "$mark" != "$0" ]; then
+  echo "${refusal}" >&2
+  exit ${refused}
+fi
+unset mark
+exec "$@"`
+
+const nsenter = (
   pid: string,
-  namespaces: ReadonlyArray<string>,
+  entered: ReadonlyArray<string>,
   command: ReadonlyArray<string>,
   { environment, input }: RunOptions
 ): Promise<Ended> =>
   endOf(
-    spawn("nsenter", ["--target", pid, ...namespaces, "--", ...command], {
+    spawn("nsenter", ["--target", pid, ...entered, "--", ...command], {
       env: { PATH: path, HOME: "/root", LANG: "C", ...environment }
     }),
     input
   )
+
+/**
+ * Runs a command on a machine, with the environment of a machine's commands. The command begins only where the machine's mark is; rejects where it is
+ * not, and nothing has been written then.
+ */
+export const runIn = async (
+  { mark, namespaces, pid }: Entrance,
+  command: ReadonlyArray<string>,
+  options: RunOptions
+): Promise<Ended> => {
+  // Without --root and --wd a command gets the root of the mount namespace, which is not the machine's when that was made in a chroot.
+  const ended = await nsenter(pid, [...namespaces, "--root", "--wd"], ["sh", "-c", proving, mark, ...command], options)
+  if (ended.status === refused && ended.stderr.toString("utf8").trim() === refusal) {
+    throw new Error(`${refusal} (process ${pid}, ${command[0]})`)
+  }
+  return ended
+}
+
+/** Runs a command of this machine, with its files, on the network of a process. */
+export const runOnNetworkOf = (pid: string, command: ReadonlyArray<string>): Promise<Ended> =>
+  nsenter(pid, ["--net"], command, {})
 
 /** A {@link Host} of a kind of machine. */
 export const hostOf = ({ execute, platform, reboot, stop }: Machine): Host => {

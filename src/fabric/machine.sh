@@ -1,6 +1,6 @@
 #!/bin/sh
 # First process of a throw-away machine: a copy-on-write view of a root file system, with the network that has nothing but Azure's
-# two addresses. Started by host.ts as `unshare --mount --uts --pid --ipc --net --fork --kill-child sh machine.sh DIRECTORY REPOSITORY ROOT SIZE`;
+# two addresses. Started by host.ts as `unshare --mount --uts --pid --ipc --net --fork --kill-child sh machine.sh DIRECTORY REPOSITORY ROOT SIZE MARK`;
 # ends, and everything on the machine with it, when its standard input ends. Says `ready PID KEEPER` when it stands: its own process as the
 # real machine counts, and the one process of this machine that a reboot must spare.
 # DIRECTORY holds: sys/ (laid over /sys/class and /sys/block), disc.img and disc/ (if there is a disc), efi (if the firmware is UEFI).
@@ -9,6 +9,7 @@ directory=$1
 repository=$2
 lower=$3
 size=$4
+mark=$5
 . "$repository/src/fabric/closed.sh"
 
 machine=$directory/machine
@@ -18,8 +19,11 @@ mkdir "$machine/upper" "$machine/work" "$machine/root" "$machine/block"
 root=$machine/root
 mount -t overlay -o "lowerdir=$lower,upperdir=$machine/upper,workdir=$machine/work" overlay "$root"
 
+# What hostOf.ts looks for before it runs a command here.
+echo "$mark" >"$root/.throw-away-machine"
+
 # All that is written to the machine's disk, and nothing that was there before, for those who want to know what an agent leaves.
-mkdir "$root/.written"
+mkdir -p "$root/.written"
 mount --bind "$machine/upper" "$root/.written"
 mount -o remount,bind,ro "$root/.written"
 

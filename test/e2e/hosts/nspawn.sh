@@ -3,7 +3,7 @@
 # view of a root. The machine has a network of its own behind a veth pair; on this side of it, which is the network that this script is started in,
 # there are Azure's two addresses and nothing else. Started by nspawn.ts as
 #
-#     unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child sh nspawn.sh DIRECTORY REPOSITORY ROOT TOOLS LIBRARIES
+#     unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child sh nspawn.sh DIRECTORY REPOSITORY ROOT TOOLS LIBRARIES MARK
 #
 # Says `ready PID` when all is laid out, its own process as the real machine counts. Every line `boot` then starts the machine: `booted LEADER` is said
 # when its first process is there, `off STATUS` when it has ended. Ends, and everything with it, when its standard input ends.
@@ -14,6 +14,7 @@ repository=$2
 lower=$3
 tools=$4
 libraries=$5
+mark=$6
 . "$repository/src/fabric/closed.sh"
 
 # What ip(8) and systemd-nspawn keep below /run is not for the real machine.
@@ -33,6 +34,9 @@ mount -t tmpfs -o mode=755,size=1g machine "$machine"
 mkdir "$machine/upper" "$machine/work" "$machine/root"
 root=$machine/root
 mount -t overlay -o "lowerdir=$lower,upperdir=$machine/upper,workdir=$machine/work" overlay "$root"
+
+# What hostOf.ts looks for before it runs a command here.
+echo "$mark" >"$root/.throw-away-machine"
 
 mkdir -p "$root/var/lib/hyperv" "$root/azure" "$root/etc/systemd/system/sysinit.target.wants"
 ssh-keygen -q -t ed25519 -N '' -f "$root/etc/ssh/ssh_host_ed25519_key"

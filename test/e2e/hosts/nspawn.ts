@@ -7,7 +7,7 @@ import { swapByteOrder } from "../../../src/domain/VmId.ts"
 import { companion } from "../../../src/fabric/companion.ts"
 import { changeProductUuid, writeHardware } from "../../../src/fabric/hardware.ts"
 import { type Host, type HostOptions, type Outcome, repository } from "../../../src/fabric/host.ts"
-import { hostOf, runIn } from "../../../src/fabric/hostOf.ts"
+import { hostOf, newMark, runIn, runOnNetworkOf } from "../../../src/fabric/hostOf.ts"
 import type { KeyPair } from "../../../src/fabric/login.ts"
 import { startPlatform } from "../../../src/fabric/platformProcess.ts"
 import { root, type Suite, tools } from "./roots.ts"
@@ -51,6 +51,7 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
   const cgroup = join(cgroupRoot, directory.replaceAll("/", "-").replace(/^-/, ""))
   mkdirSync(cgroup)
   writeFileSync(join(directory, "prepare"), options.prepare ?? "")
+  const mark = newMark()
   const outside = companion("sh", [
     "-c",
     // The shell itself stays where it is, to remove what the others leave.
@@ -74,14 +75,16 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
     repository,
     image,
     programs,
-    libraries
+    libraries,
+    mark
   ])
   const [, pid = ""] = (await outside.line()).split(" ")
   const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
   const console = () => readFileSync(join(directory, "console"), "utf8")
 
   let leader = ""
-  const execute: Parameters<typeof hostOf>[0]["execute"] = (command, how) => runIn(leader, namespaces, command, how)
+  const execute: Parameters<typeof hostOf>[0]["execute"] = (command, how) =>
+    runIn({ pid: leader, namespaces, mark }, command, how)
 
   const boot = async () => {
     outside.say("boot")
@@ -129,7 +132,7 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
         "LogLevel=ERROR",
         "ConnectTimeout=5"
       ].flatMap((setting) => ["-o", setting])
-      const { status, stderr, stdout } = await runIn(pid, ["--net"], [
+      const { status, stderr, stdout } = await runOnNetworkOf(pid, [
         "ssh",
         "-F",
         "none",
@@ -138,7 +141,7 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
         ...settings,
         `${username}@10.0.0.4`,
         command
-      ], {})
+      ])
       return {
         status,
         milliseconds: performance.now() - began,

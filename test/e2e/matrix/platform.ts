@@ -229,7 +229,14 @@ export const platformFaults: ReadonlyArray<Fault> = [
   ...Object.entries(broken).filter(([what]) => !doubtful.has(what)).flatMap(([what, answer]) =>
     ofHealth("", what, answer, statusArrives.has(what) ? "ready" : "unheard")
   ),
-  { group: "Ready", name: "a third of a second's delay", answers: { health: [{ delay_ms: 333 }] }, ends: "ready" },
+  {
+    group: "Ready",
+    name: "a third of a second's delay",
+    answers: { health: [{ delay_ms: 333 }] },
+    // A busy machine adds to the delay: with the usual half of a second a report may be repeated that was taken.
+    settings: settings().replace("read_timeout_secs = 0.5", "read_timeout_secs = 5.0"),
+    ends: "ready"
+  },
   ...patience,
   ...unreachable,
   ...late
