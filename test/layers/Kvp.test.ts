@@ -4,7 +4,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
 import {
   chmodSync,
@@ -12,9 +11,11 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync
 } from "node:fs"
@@ -27,7 +28,7 @@ import { Kvp } from "../../src/services/Kvp.ts"
 import { contract } from "../contracts/Kvp.ts"
 import { pathsBelow, temporaryRoot } from "../support/host.ts"
 import { platformSettings } from "../support/platformSettings.ts"
-import { turnsUntil } from "../support/turns.ts"
+import { watchFiles } from "../support/watchedFiles.ts"
 
 const event = (id: string): KvpEntry => ({ key: `azure-init-0.1.1|vm|INFO|http:get|${id}`, value: id })
 const report: KvpEntry = { key: "PROVISIONING_REPORT", value: "result=success" }
@@ -202,7 +203,8 @@ describe("Kvp: live", () => {
       writeFileSync(poolOf(root), bytes)
     }))
 
-  it.effect("waits for whoever holds the pool's lock", () =>
+  // The helper is a real process with a real deadline: a clock that the test moves could pass it before the helper has answered.
+  it.live("waits until another process releases the pool's lock", () =>
     withHost(({ kvp, pool }) =>
       Effect.gen(function*() {
         writeFileSync(pool, "")
@@ -213,7 +215,6 @@ describe("Kvp: live", () => {
         kvp.offer(event("a"))
         const flushed = yield* Effect.forkChild(kvp.flush)
         setImmediate(() => holder.stdin.end(record))
-        yield* turnsUntil(() => flushed.pollUnsafe() !== undefined, TestClock.adjust("100 millis"))
         yield* Fiber.join(flushed)
         assert.deepStrictEqual(decoded(pool), [{ key: "CLOUD_INIT|x", value: "v" }, event("a")])
       })
@@ -232,6 +233,91 @@ describe("Kvp: live", () => {
       ).pipe(Effect.provide(liveBelow(root, false)))
       assert.isFalse(existsSync(poolOf(root)))
     }))
+})
+
+describe("Kvp: live, limits", () => {
+  /** Four full pools, as its comment says. */
+  const largest = 4 * 1024 * 2560
+
+  it.effect("reads no pool of more than four full ones, neither to show nor to write, and leaves it as it is", () =>
+    withHost(({ kvp, pool }) =>
+      Effect.gen(function*() {
+        const calls = yield* watchFiles()
+        const detail = `it has ${largest + 1} bytes, more than ${largest}`
+        kvp.offer(event("a"))
+        assert.include((yield* Effect.flip(kvp.entries)).message, detail)
+        assert.include((yield* Effect.flip(kvp.flush)).message, detail)
+        assert.deepStrictEqual(calls.filter((call) => /^(read|write|truncate) .*kvp_pool/.test(call)), [])
+        assert.strictEqual(statSync(pool).size, largest + 1)
+      }).pipe(Effect.scoped), (root) => {
+      writePool(root, [event("old")], bootTime)
+      truncateSync(poolOf(root), largest + 1)
+      utimesSync(poolOf(root), bootTime, bootTime)
+    }))
+
+  it.effect("reads a pool of four full ones", () =>
+    withHost(({ kvp }) =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual((yield* kvp.entries)[0], event("old"))
+      }), (root) => {
+      writePool(root, [event("old")], bootTime)
+      truncateSync(poolOf(root), largest)
+    }))
+
+  it.effect("queues 1024 entries and, beyond that, reports alone", () =>
+    withHost(({ kvp, pool, warnings }) =>
+      Effect.gen(function*() {
+        for (let id = 0; id < 1022; id++) kvp.offer(event(String(id)))
+        yield* kvp.flush
+        assert.deepStrictEqual(warnings, [])
+        for (let id = 0; id < 2000; id++) kvp.offer(event("late"))
+        kvp.offer(report)
+        yield* kvp.flush
+        yield* kvp.flush
+        assert.lengthOf(decoded(pool), 1024)
+        assert.deepStrictEqual(decoded(pool).slice(-2), [event("late"), report])
+        assert.deepStrictEqual(warnings, ["The KVP pool is full: the host misses diagnostics from here on"])
+      })
+    ))
+
+  it.effect("cuts off a record that it could not write whole, and writes it with the next flush", () =>
+    withHost(({ kvp, pool }) =>
+      Effect.gen(function*() {
+        kvp.offer(event("a"))
+        yield* kvp.flush
+        const size = statSync(pool).size
+        kvp.offer(event("b"))
+        const calls = yield* Effect.scoped(Effect.gen(function*() {
+          const calls = yield* watchFiles({
+            before: (call) => {
+              if (!call.startsWith("write ")) return
+              truncateSync(pool, size + 100)
+              throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
+            }
+          })
+          const error = yield* Effect.flip(kvp.flush)
+          assert.deepStrictEqual([error.operation, error.path], ["write", pool])
+          assert.include(error.detail, "ENOSPC")
+          return calls
+        }))
+        assert.include(calls, `truncate ${realpathSync(pool)} ${size}`)
+        assert.strictEqual(statSync(pool).size, size)
+        yield* kvp.flush
+        assert.deepStrictEqual(decoded(pool), [event("a"), event("b")])
+      })
+    ))
+
+  it.effect("closes the pool after each flush and each look", () =>
+    withHost(({ kvp, pool }) =>
+      Effect.gen(function*() {
+        const calls = yield* watchFiles()
+        kvp.offer(event("a"))
+        yield* kvp.flush
+        yield* kvp.entries
+        const opened = (call: string) => calls.filter((one) => one === `${call} ${realpathSync(pool)}`).length
+        assert.deepStrictEqual([opened("open"), opened("close")], [2, 2])
+      }).pipe(Effect.scoped)
+    ))
 })
 
 describe("Kvp: test", () => {

@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs"
+import { dirname } from "node:path"
 import { defaults } from "../../src/domain/Settings.ts"
 import { VmId } from "../../src/domain/VmId.ts"
 import * as Live from "../../src/layers/live/ProvisioningState.ts"
 import * as Test from "../../src/layers/test/ProvisioningState.ts"
+import { rooted } from "../../src/services/Paths.ts"
 import { ProvisioningState } from "../../src/services/ProvisioningState.ts"
 import { contract } from "../contracts/ProvisioningState.ts"
 import { pathsBelow, settingsWith, temporaryRoot, writeFiles } from "../support/host.ts"
+import { watchFiles } from "../support/watchedFiles.ts"
 
 const vmId = VmId.make("550e8400-e29b-41d4-a716-446655440000")
 
@@ -86,6 +89,85 @@ describe("ProvisioningState: live", () => {
         const error = yield* Effect.flip(Effect.scoped(state.lock("0 seconds")))
         assert.strictEqual(error.code, "EWOULDBLOCK")
       }))
+    ))
+})
+
+describe("ProvisioningState: live, whom it believes", () => {
+  const directoryOf = (root: string) => `${realpathSync(root)}/var/lib/azure-init`
+
+  it.effect("refuses a directory of somebody else's, and believes no marker in it", () =>
+    withLive((state, root) =>
+      Effect.scoped(Effect.gen(function*() {
+        yield* writeFiles(root, { [`var/lib/azure-init/${vmId}.provisioned`]: "" })
+        chmodSync(directoryOf(root), 0o700)
+        assert.strictEqual(yield* state.progress(vmId), "reported")
+        yield* watchFiles({ ownerOf: (path) => path === directoryOf(root) ? 54321 : undefined })
+        assert.strictEqual(yield* state.progress(vmId), "unprovisioned")
+        for (const mark of [state.markConfigured, state.markReported]) {
+          const error = yield* Effect.flip(mark(vmId))
+          assert.deepStrictEqual([error.operation, error.path], ["trust", `${root}/var/lib/azure-init/`])
+          assert.include(error.detail, "belongs to somebody else")
+        }
+        assert.deepStrictEqual(readdirSync(directoryOf(root)), [`${vmId}.provisioned`])
+      }))
+    ))
+
+  for (const bits of [0o720, 0o702]) {
+    it.effect(`believes no marker where others may write (mode ${bits.toString(8)})`, () =>
+      withLive((state, root) =>
+        Effect.gen(function*() {
+          yield* writeFiles(root, { [`var/lib/azure-init/${vmId}.provisioned`]: "" })
+          chmodSync(directoryOf(root), bits)
+          assert.strictEqual(yield* state.progress(vmId), "unprovisioned")
+          assert.strictEqual((yield* Effect.flip(state.markReported(vmId))).operation, "trust")
+        })
+      ))
+  }
+
+  it.effect("makes each step durable: the new directory, the marker, its new name, its removal", () =>
+    withLive((state, root) =>
+      Effect.scoped(Effect.gen(function*() {
+        const calls = yield* watchFiles()
+        let seen = 0
+        const synced = () => {
+          const fresh = calls.slice(seen).filter((call) => /^(sync|rename|rm) /.test(call))
+          seen = calls.length
+          return fresh
+        }
+        yield* state.markConfigured(vmId)
+        const marker = `${directoryOf(root)}/${vmId}`
+        const temporary = `${directoryOf(root)}/.${vmId}.configured.azure-init`
+        assert.deepStrictEqual(synced(), [
+          `sync ${realpathSync(root)}`,
+          `rm ${temporary}`,
+          `sync ${temporary}`,
+          `rename ${temporary} ${marker}.configured`,
+          `sync ${directoryOf(root)}`
+        ])
+        yield* state.markReported(vmId)
+        const steps = synced()
+        assert.strictEqual(steps[0], `rename ${marker}.configured ${marker}.provisioned`)
+        assert.strictEqual(steps.at(-1), `sync ${directoryOf(root)}`)
+        yield* state.clean
+        assert.deepStrictEqual(synced(), [`rm ${marker}.provisioned`, `sync ${directoryOf(root)}`])
+        yield* state.clean
+        assert.deepStrictEqual(synced(), [])
+      }))
+    ))
+
+  it.effect("locks no file that a link in the lock's place names, and makes its directory private", () =>
+    withLive((state, root) =>
+      Effect.gen(function*() {
+        yield* Effect.scoped(state.lock("0 seconds"))
+        const lock = rooted(root).lockFile
+        assert.strictEqual(lstatSync(lock).mode & 0o7777, 0o600)
+        assert.strictEqual(lstatSync(dirname(lock)).mode & 0o7777, 0o700)
+        rmSync(lock)
+        symlinkSync(`${root}/made`, lock)
+        const error = yield* Effect.flip(Effect.scoped(state.lock("0 seconds")))
+        assert.deepStrictEqual([error.operation, error.path, error.code], ["open", lock, "ELOOP"])
+        assert.isFalse(existsSync(`${root}/made`))
+      })
     ))
 })
 

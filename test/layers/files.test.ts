@@ -1,10 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
-import { lstatSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
+import { linkSync, lstatSync, readdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs"
 import { FileError } from "../../src/errors/FileError.ts"
-import { exists, readText, readTextIfPresent, writeAtomic } from "../../src/layers/live/files.ts"
+import {
+  exists,
+  readBytes,
+  readBytesIfPresent,
+  readText,
+  readTextIfPresent,
+  syncDirectory,
+  writeAtomic
+} from "../../src/layers/live/files.ts"
 import { temporaryRoot, writeFiles } from "../support/host.ts"
+import { watchFiles } from "../support/watchedFiles.ts"
 
 describe("files", () => {
   it.effect("writes a file with its mode, whatever the umask, and leaves nothing beside it", () =>
@@ -87,5 +96,133 @@ describe("files", () => {
       assert.isFalse(yield* exists(`${root}/none`))
       symlinkSync("nowhere", `${root}/dangling`)
       assert.isTrue(yield* exists(`${root}/dangling`))
+    }))
+})
+
+describe("files: durability", () => {
+  it.effect("a file has its owner and mode, and is on the disk, before it has its name; then its directory is", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      const calls = yield* watchFiles()
+      const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+      const temporary = `${root}/.file.azure-init`
+      yield* writeAtomic(`${root}/file`, "content", {
+        mode: 0o640,
+        owner,
+        check: () => Effect.sync(() => assert.strictEqual(calls.at(-1), `close ${temporary}`))
+      })
+      assert.deepStrictEqual(calls, [
+        `rm ${temporary}`,
+        `open ${temporary}`,
+        `writeFile ${temporary}`,
+        `chown ${temporary} ${owner.uid}:${owner.gid}`,
+        `chmod ${temporary} 640`,
+        `sync ${temporary}`,
+        `close ${temporary}`,
+        `rename ${temporary} ${root}/file`,
+        `open ${root}`,
+        `sync ${root}`,
+        `close ${root}`
+      ])
+    }))
+
+  it.effect("a file that cannot be synced gets no name, and nothing is left of it", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      yield* writeFiles(root, { file: "old" })
+      const calls = yield* watchFiles({
+        before: (call) => {
+          if (call.startsWith("sync ")) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" })
+        }
+      })
+      const error = yield* Effect.flip(writeAtomic(`${root}/file`, "new", { mode: 0o600 }))
+      assert.deepStrictEqual([error.operation, error.path, error.code], ["write", `${root}/file`, "EIO"])
+      assert.include(calls, `close ${root}/.file.azure-init`)
+      assert.strictEqual(readFileSync(`${root}/file`, "utf8"), "old")
+      assert.deepStrictEqual(readdirSync(root), ["file"])
+    }))
+
+  it.effect("a file is not visible to others before it has its mode, whatever the umask", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      const modes: Array<number> = []
+      yield* watchFiles({
+        before: (call) => {
+          if (call.startsWith("writeFile ")) modes.push(lstatSync(`${root}/.file.azure-init`).mode & 0o7777)
+        }
+      })
+      yield* writeAtomic(`${root}/file`, "content", { mode: 0o644 })
+      assert.deepStrictEqual(modes, [0o600])
+    }))
+
+  for (const kind of ["file", "link"] as const) {
+    it.effect(`does not write through a ${kind} that appears at its temporary name`, () =>
+      Effect.gen(function*() {
+        const root = realpathSync(yield* temporaryRoot)
+        yield* writeFiles(root, { target: "precious" })
+        yield* watchFiles({
+          before: (call) => {
+            if (call !== `open ${root}/.file.azure-init`) return
+            if (kind === "link") symlinkSync("target", `${root}/.file.azure-init`)
+            else linkSync(`${root}/target`, `${root}/.file.azure-init`)
+          }
+        })
+        assert.strictEqual((yield* Effect.flip(writeAtomic(`${root}/file`, "new", { mode: 0o600 }))).code, "EEXIST")
+        assert.strictEqual(readFileSync(`${root}/target`, "utf8"), "precious")
+      }))
+  }
+
+  it.effect("removes what a killed agent has left at the temporary name", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { ".file.azure-init": "half" })
+      yield* writeAtomic(`${root}/file`, "whole", { mode: 0o600 })
+      assert.deepStrictEqual(readdirSync(root), ["file"])
+      assert.strictEqual(readFileSync(`${root}/file`, "utf8"), "whole")
+    }))
+
+  it.effect("closes the directory that it cannot sync, and says which", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      const calls = yield* watchFiles({
+        before: (call) => {
+          if (call === `sync ${root}`) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" })
+        }
+      })
+      const error = yield* Effect.flip(syncDirectory(root))
+      assert.strictEqual(error.message, `cannot sync ${root}: EIO: i/o error`)
+      assert.deepStrictEqual(calls, [`open ${root}`, `sync ${root}`, `close ${root}`])
+      yield* writeFiles(root, { file: "" })
+      assert.strictEqual((yield* Effect.flip(syncDirectory(`${root}/file`))).code, "ENOTDIR")
+    }))
+})
+
+describe("files: limits", () => {
+  it.effect("reads 1 MiB without a bound of the caller's, and refuses a byte more", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { whole: "x".repeat(1024 * 1024), more: "x".repeat(1024 * 1024 + 1) })
+      assert.lengthOf(yield* readBytes(`${root}/whole`), 1024 * 1024)
+      const error = yield* Effect.flip(readBytes(`${root}/more`))
+      assert.strictEqual(error.message, `cannot read ${root}/more: is larger than 1048576 bytes`)
+    }))
+
+  it.effect("reads no further than its bound, however large the file is, and closes it", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      yield* writeFiles(root, { large: "x".repeat(1024 * 1024) })
+      const calls = yield* watchFiles()
+      yield* Effect.flip(readBytes(`${root}/large`, { maximum: 10 }))
+      assert.deepStrictEqual(calls, [`open ${root}/large`, `read ${root}/large`, `close ${root}/large`])
+    }))
+
+  it.effect("gives no bytes of a file that is not there, and fails on one that cannot be read", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { file: "é\xff" })
+      assert.isUndefined(yield* readBytesIfPresent(`${root}/none`))
+      assert.strictEqual((yield* readBytesIfPresent(`${root}/file`))?.toString(), "é\xff")
+      const error = yield* Effect.flip(readBytesIfPresent(`${root}/file/below`))
+      assert.deepStrictEqual([error.operation, error.code], ["read", "ENOTDIR"])
     }))
 })
