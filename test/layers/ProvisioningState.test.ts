@@ -101,7 +101,7 @@ describe("ProvisioningState: live, whom it believes", () => {
         yield* writeFiles(root, { [`var/lib/azure-init/${vmId}.provisioned`]: "" })
         chmodSync(directoryOf(root), 0o700)
         assert.strictEqual(yield* state.progress(vmId), "reported")
-        yield* watchFiles({ ownerOf: (path) => path === directoryOf(root) ? 54321 : undefined })
+        yield* watchFiles({ ownerOf: (path) => path === directoryOf(root) ? { uid: 54321 } : undefined })
         assert.strictEqual(yield* state.progress(vmId), "unprovisioned")
         for (const mark of [state.markConfigured, state.markReported]) {
           const error = yield* Effect.flip(mark(vmId))

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 import { linkSync, lstatSync, readdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs"
 import { FileError } from "../../src/errors/FileError.ts"
 import {
+  attempt,
   exists,
   readBytes,
   readBytesIfPresent,
@@ -13,7 +14,7 @@ import {
   writeAtomic
 } from "../../src/layers/live/files.ts"
 import { temporaryRoot, writeFiles } from "../support/host.ts"
-import { watchFiles } from "../support/watchedFiles.ts"
+import { diskError, watchFiles } from "../support/watchedFiles.ts"
 
 describe("files", () => {
   it.effect("writes a file with its mode, whatever the umask, and leaves nothing beside it", () =>
@@ -132,7 +133,7 @@ describe("files: durability", () => {
       yield* writeFiles(root, { file: "old" })
       const calls = yield* watchFiles({
         before: (call) => {
-          if (call.startsWith("sync ")) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" })
+          if (call.startsWith("sync ")) throw diskError()
         }
       })
       const error = yield* Effect.flip(writeAtomic(`${root}/file`, "new", { mode: 0o600 }))
@@ -186,7 +187,7 @@ describe("files: durability", () => {
       const root = realpathSync(yield* temporaryRoot)
       const calls = yield* watchFiles({
         before: (call) => {
-          if (call === `sync ${root}`) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" })
+          if (call === `sync ${root}`) throw diskError()
         }
       })
       const error = yield* Effect.flip(syncDirectory(root))
@@ -194,6 +195,30 @@ describe("files: durability", () => {
       assert.deepStrictEqual(calls, [`open ${root}`, `sync ${root}`, `close ${root}`])
       yield* writeFiles(root, { file: "" })
       assert.strictEqual((yield* Effect.flip(syncDirectory(`${root}/file`))).code, "ENOTDIR")
+    }))
+})
+
+describe("files: errors", () => {
+  it.effect("have the system's code when it gave one, and any other rejection as a text", () =>
+    Effect.gen(function*() {
+      const of = (cause: unknown) => Effect.flip(attempt("read", "/file", () => Promise.reject(cause)))
+      const { code, detail } = yield* of(diskError())
+      assert.deepStrictEqual([code, detail], ["EIO", "EIO: i/o error"])
+      for (const cause of [new Error("odd"), "odd", Object.assign(new Error("odd"), { code: 5 })]) {
+        const error = yield* of(cause)
+        assert.strictEqual(error.message, "cannot read /file: odd")
+        assert.notProperty(error, "code")
+      }
+      assert.strictEqual((yield* of(undefined)).detail, "undefined")
+    }))
+
+  it.effect("say that the new name failed when it did, and nothing is left", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { "file/inside": "" })
+      const error = yield* Effect.flip(writeAtomic(`${root}/file`, "new", { mode: 0o600 }))
+      assert.deepStrictEqual([error.operation, error.path, error.code], ["rename", `${root}/file`, "EISDIR"])
+      assert.deepStrictEqual(readdirSync(root), ["file"])
     }))
 })
 
@@ -222,6 +247,7 @@ describe("files: limits", () => {
       yield* writeFiles(root, { file: "é\xff" })
       assert.isUndefined(yield* readBytesIfPresent(`${root}/none`))
       assert.strictEqual((yield* readBytesIfPresent(`${root}/file`))?.toString(), "é\xff")
+      assert.strictEqual(yield* readTextIfPresent(`${root}/file`), "é\xff")
       const error = yield* Effect.flip(readBytesIfPresent(`${root}/file/below`))
       assert.deepStrictEqual([error.operation, error.code], ["read", "ENOTDIR"])
     }))

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import { spawnSync } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -9,49 +10,30 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import type { UserAccount } from "../../src/domain/UserAccount.ts"
-import { Username } from "../../src/domain/Username.ts"
 import { writeUserFile } from "../../src/layers/live/homeFile.ts"
-import { temporaryRoot } from "../support/host.ts"
-import { watchFiles } from "../support/watchedFiles.ts"
-
-const account: UserAccount = {
-  name: Username.make("azureuser"),
-  uid: process.getuid?.() ?? 0,
-  gid: process.getgid?.() ?? 0,
-  home: "/home/azureuser"
-}
+import { account, content, home, keys, write } from "../support/home.ts"
+import { diskError, watchFiles } from "../support/watchedFiles.ts"
 
 /** A uid that is neither root's, nor the agent's, nor the user's. */
 const stranger = 54321
-const keys = "/home/azureuser/.ssh/authorized_keys"
-const content = "ssh-ed25519 AAAA owner\n"
 const mode = (path: string) => lstatSync(path).mode & 0o7777
-
-/** A host with a home, mode 0755. */
-const host = Effect.map(temporaryRoot, (directory) => {
-  const root = realpathSync(directory)
-  mkdirSync(`${root}/home/azureuser`, { recursive: true, mode: 0o755 })
-  for (const path of [root, `${root}/home`, `${root}/home/azureuser`]) chmodSync(path, 0o755)
-  return root
-})
-
-const write = (root: string, path = keys, of = account) => writeUserFile(root, of, path, content)
 
 describe("writeUserFile: what belongs to somebody else", () => {
   for (const place of ["/home", "/home/azureuser", "/home/azureuser/.ssh"]) {
     it.effect(`refuses ${place} of a stranger's, says whose it is, and writes nothing`, () =>
       Effect.gen(function*() {
-        const root = yield* host
+        const root = yield* home
         mkdirSync(`${root}/home/azureuser/.ssh`, { mode: 0o755 })
-        const calls = yield* watchFiles({ ownerOf: (path) => path === `${root}${place}` ? stranger : undefined })
+        const calls = yield* watchFiles({
+          ownerOf: (path) => path === `${root}${place}` ? { uid: stranger } : undefined
+        })
         const error = yield* Effect.flip(write(root))
-        assert.strictEqual(error.path, `${root}${place}`)
+        assert.deepStrictEqual([error.operation, error.path], ["use", `${root}${place}`])
         assert.strictEqual(
           error.detail,
           `belongs to uid ${stranger}, neither azureuser nor root; give it to azureuser`
@@ -63,13 +45,13 @@ describe("writeUserFile: what belongs to somebody else", () => {
 
   it.effect("follows no link of a stranger's outside the home, nor one in a directory of a stranger's", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       mkdirSync(`${root}/var/keys`, { recursive: true })
       mkdirSync(`${root}/srv`)
       symlinkSync("/var/keys", `${root}/srv/keys`)
       for (const place of ["/srv/keys", "/srv"]) {
         const error = yield* Effect.scoped(Effect.gen(function*() {
-          yield* watchFiles({ ownerOf: (path) => path === `${root}${place}` ? stranger : undefined })
+          yield* watchFiles({ ownerOf: (path) => path === `${root}${place}` ? { uid: stranger } : undefined })
           // The user may own a directory outside the home, and still decides about no link in it.
           return yield* Effect.flip(write(root, "/srv/keys/file", { ...account, uid: stranger }))
         }))
@@ -79,12 +61,24 @@ describe("writeUserFile: what belongs to somebody else", () => {
       assert.deepStrictEqual(readdirSync(`${root}/var/keys`), [])
     }))
 
+  it.effect("follows no link in a directory outside the home that others can write, or below one", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      mkdirSync(`${root}/var/keys`, { recursive: true })
+      mkdirSync(`${root}/srv/inner`, { recursive: true })
+      symlinkSync("/var/keys", `${root}/srv/inner/keys`)
+      chmodSync(`${root}/srv`, 0o777)
+      const error = yield* Effect.flip(write(root, "/srv/inner/keys/file"))
+      assert.strictEqual(error.path, `${root}/srv/inner/keys`)
+      assert.deepStrictEqual(readdirSync(`${root}/var/keys`), [])
+    }))
+
   it.effect("takes a home of root's, and follows a link of root's", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       symlinkSync("/home", `${root}/users`)
       yield* watchFiles({
-        ownerOf: (path) => [`${root}/users`, `${root}/home/azureuser`].includes(path) ? 0 : undefined
+        ownerOf: (path) => [`${root}/users`, `${root}/home/azureuser`].includes(path) ? { uid: 0 } : undefined
       })
       assert.isTrue((yield* write(root, "/users/azureuser/.ssh/authorized_keys")).changed)
       assert.strictEqual(readFileSync(`${root}${keys}`, "utf8"), content)
@@ -94,7 +88,7 @@ describe("writeUserFile: what belongs to somebody else", () => {
 describe("writeUserFile: modes and owners", () => {
   it.effect("makes directories private to the user, sets their owner on the open directory, and writes 0600", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       const calls = yield* watchFiles()
       const written = yield* write(root, "/home/azureuser/a/b/keys")
       const owner = `${account.uid}:${account.gid}`
@@ -117,7 +111,7 @@ describe("writeUserFile: modes and owners", () => {
 
   it.effect("leaves the mode of the home alone when others cannot write there, and reports only the file in it", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       const calls = yield* watchFiles()
       assert.deepStrictEqual(yield* write(root, "/home/azureuser/keys"), {
         changed: true,
@@ -129,7 +123,7 @@ describe("writeUserFile: modes and owners", () => {
   for (const bits of [0o775, 0o757, 0o7777]) {
     it.effect(`takes only the write permission of others from a home of mode ${bits.toString(8)}, and says so`, () =>
       Effect.gen(function*() {
-        const root = yield* host
+        const root = yield* home
         chmodSync(`${root}/home/azureuser`, bits)
         const said: Array<unknown> = []
         yield* write(root).pipe(
@@ -143,9 +137,31 @@ describe("writeUserFile: modes and owners", () => {
       }))
   }
 
+  it.effect("makes the file's own directory private to the user when it is there with another mode", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      mkdirSync(`${root}/home/azureuser/.ssh`, { mode: 0o755 })
+      const calls = yield* watchFiles()
+      yield* write(root)
+      assert.strictEqual(mode(`${root}/home/azureuser/.ssh`), 0o700)
+      assert.deepStrictEqual(calls.filter((call) => /^ch(own|mod) \S+\/\.ssh /.test(call)), [
+        `chown ${root}/home/azureuser/.ssh ${account.uid}:${account.gid}`,
+        `chmod ${root}/home/azureuser/.ssh 700`
+      ])
+    }))
+
+  it.effect("writes into the home where a directory above it can be written by others: sshd looks no further up", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      chmodSync(`${root}/home`, 0o777)
+      assert.isTrue((yield* write(root)).changed)
+      assert.isTrue((yield* write(root, "/home/azureuser/keys")).changed)
+      assert.strictEqual(mode(`${root}/home`), 0o777)
+    }))
+
   it.effect("makes directories outside the home 0755, without giving them to the user", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       const calls = yield* watchFiles()
       const written = yield* write(root, "/etc/keys/azureuser")
       assert.strictEqual(mode(`${root}/etc/keys`), 0o755)
@@ -157,7 +173,7 @@ describe("writeUserFile: modes and owners", () => {
   it.effect("refuses every directory outside the home that group or others can write, and names the first", () =>
     Effect.gen(function*() {
       for (const bits of [0o775, 0o757]) {
-        const root = yield* host
+        const root = yield* home
         mkdirSync(`${root}/etc/keys`, { recursive: true })
         chmodSync(`${root}/etc`, bits)
         chmodSync(`${root}/etc/keys`, 0o777)
@@ -172,19 +188,35 @@ describe("writeUserFile: modes and owners", () => {
 describe("writeUserFile: what stands in the way", () => {
   it.effect("follows no link below the home, not even one to a directory of the user's", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       mkdirSync(`${root}/home/azureuser/real`, { mode: 0o700 })
       symlinkSync("real", `${root}/home/azureuser/.ssh`)
-      yield* write(root)
+      const said: Array<unknown> = []
+      yield* write(root).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void said.push(message))]))
+      )
       assert.deepStrictEqual(readdirSync(`${root}/home/azureuser/real`), [])
       assert.isTrue(lstatSync(`${root}/home/azureuser/.ssh`).isDirectory())
-      const aside = readdirSync(`${root}/home/azureuser`).filter((name) => name.startsWith(".ssh."))
-      assert.match(aside.join(), /^\.ssh\.azure-init-[0-9a-f]{8}$/)
+      const aside = readdirSync(`${root}/home/azureuser`).find((name) => name.startsWith(".ssh."))
+      assert.match(aside ?? "", /^\.ssh\.azure-init-[0-9a-f]{8}$/)
+      assert.deepStrictEqual(said, [[
+        "Renamed what stood in the way of the SSH keys",
+        { path: `${root}/home/azureuser/.ssh`, renamed_to: aside }
+      ]])
+    }))
+
+  it.effect("renames a directory in place of the file in the home", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      mkdirSync(`${root}/home/azureuser/keys`)
+      yield* write(root, "/home/azureuser/keys")
+      assert.isTrue(lstatSync(`${root}/home/azureuser/keys`).isFile())
+      assert.lengthOf(readdirSync(`${root}/home/azureuser`), 2)
     }))
 
   it.effect("refuses a file in place of a directory, and a directory in place of the file, outside the home", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       mkdirSync(`${root}/etc/keys/azureuser`, { recursive: true })
       writeFileSync(`${root}/etc/file`, "kept")
       assert.include((yield* Effect.flip(write(root, "/etc/file/keys"))).detail, "is no directory")
@@ -195,7 +227,7 @@ describe("writeUserFile: what stands in the way", () => {
 
   it.effect("refuses a directory that is swapped for a link between the look at it and its opening", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       mkdirSync(`${root}/elsewhere`)
       mkdirSync(`${root}/home/azureuser/.ssh`)
       yield* watchFiles({
@@ -212,7 +244,7 @@ describe("writeUserFile: what stands in the way", () => {
 
   it.effect("gives up after 40 links, as Linux does, and follows 40", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       mkdirSync(`${root}/chain`)
       mkdirSync(`${root}/end`)
       symlinkSync("/end", `${root}/chain/1`)
@@ -226,17 +258,24 @@ describe("writeUserFile: what stands in the way", () => {
 
   it.effect("fails on a home that is missing only when the file lies in it", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       const gone = { ...account, home: "/home/gone" }
       assert.strictEqual((yield* Effect.flip(write(root, "/home/gone/keys", gone))).path, `${root}/home/gone`)
       assert.isTrue((yield* write(root, "/etc/keys/gone", gone)).changed)
+      yield* watchFiles({
+        before: (call) => {
+          if (call === `stat ${root}/home/gone`) throw diskError()
+        }
+      })
+      const error = yield* Effect.flip(write(root, "/etc/keys/other", gone))
+      assert.deepStrictEqual([error.operation, error.path, error.code], ["look at", `${root}/home/gone`, "EIO"])
     }))
 })
 
 describe("writeUserFile: a file that is right already", () => {
   const again = (prepare: (root: string) => void) =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       yield* write(root)
       prepare(root)
       return { ...yield* write(root), root }
@@ -267,11 +306,34 @@ describe("writeUserFile: a file that is right already", () => {
       }
     }))
 
-  it.effect("is written again when somebody else owns it", () =>
+  for (const owner of [{ uid: stranger }, { gid: stranger }]) {
+    it.effect(`is written again when ${JSON.stringify(owner)} owns it`, () =>
+      Effect.gen(function*() {
+        const root = yield* home
+        yield* write(root)
+        yield* watchFiles({ ownerOf: (path) => path === `${root}${keys}` ? owner : undefined })
+        assert.isTrue((yield* write(root)).changed)
+      }))
+  }
+
+  it.effect("is not read when its size is another, and is closed", () =>
     Effect.gen(function*() {
-      const root = yield* host
+      const root = yield* home
       yield* write(root)
-      yield* watchFiles({ ownerOf: (path) => path === `${root}${keys}` ? stranger : undefined })
-      assert.isTrue((yield* write(root)).changed)
+      writeFileSync(`${root}${keys}`, "x".repeat(1000))
+      const calls = yield* watchFiles()
+      yield* write(root)
+      assert.notInclude(calls, `readFile ${root}${keys}`)
+      assert.include(calls, `close ${root}${keys}`)
+    }))
+
+  it.effect("is no named pipe, from which nothing can be read", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      yield* writeUserFile(root, account, keys, "")
+      rmSync(`${root}${keys}`)
+      assert.strictEqual(spawnSync("mkfifo", ["-m", "600", `${root}${keys}`]).status, 0)
+      assert.isTrue((yield* writeUserFile(root, account, keys, "")).changed)
+      assert.isTrue(lstatSync(`${root}${keys}`).isFile())
     }))
 })

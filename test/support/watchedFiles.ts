@@ -7,8 +7,8 @@ import { basename, dirname, join } from "node:path"
 
 /** What {@link watchFiles} changes. */
 export interface Watch {
-  /** The owner that `stat` and `lstat` show for a path, where only root could make one; the real one when `undefined`. */
-  readonly ownerOf?: (path: string) => number | undefined
+  /** The owner that `stat` and `lstat` show for a path, where only root could make one; the real one where it is `undefined`. */
+  readonly ownerOf?: (path: string) => { readonly uid?: number; readonly gid?: number } | undefined
   /** Comes just before a call; what it throws is the call's failure. */
   readonly before?: (call: string) => void
 }
@@ -25,6 +25,7 @@ const real = (path: string): string => {
 /** The calls of a handle that are noted, with what is shown of their arguments. */
 const handleCalls = {
   read: () => "",
+  readFile: () => "",
   write: () => "",
   writeFile: () => "",
   truncate: (size: unknown) => ` ${String(size)}`,
@@ -38,16 +39,13 @@ const handleCalls = {
  * Notes the calls of `node:fs/promises` while the scope is open, in order, as `sync /path`. The calls still do their work on real files.
  */
 export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> => {
-  const { chmod, lstat, open, rename, rm, stat } = Fs
+  const { lstat, mkdir, open, readlink, rename, rm, stat } = Fs
   const calls: Array<string> = []
   const note = (call: string) => {
     calls.push(call)
     watch.before?.(call)
   }
-  const shown = (path: string, stats: Stats): Stats => {
-    const uid = watch.ownerOf?.(path)
-    return uid === undefined ? stats : Object.assign(stats, { uid })
-  }
+  const shown = (path: string, stats: Stats): Stats => Object.assign(stats, watch.ownerOf?.(path))
   const replace = (replacement: Partial<typeof Fs>) =>
     Effect.sync(() => {
       Object.assign(Fs, replacement)
@@ -68,7 +66,10 @@ export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<strin
       }
       const status: unknown = Reflect.get(handle, "stat")
       if (typeof status === "function") {
-        Reflect.set(handle, "stat", async () => shown(path, await Reflect.apply(status, handle, [])))
+        Reflect.set(handle, "stat", async () => {
+          note(`fstat ${path}`)
+          return shown(path, await Reflect.apply(status, handle, []))
+        })
       }
       return handle
     },
@@ -82,11 +83,28 @@ export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<strin
     }
   }
   Object.assign(watched, {
-    stat: async (path: string) => shown(real(path), await stat(path)),
-    lstat: async (path: string) => shown(real(path), await lstat(path))
+    stat: async (name: string) => {
+      note(`stat ${real(name)}`)
+      return shown(real(name), await stat(name))
+    },
+    lstat: async (name: string) => {
+      note(`lstat ${real(name)}`)
+      return shown(real(name), await lstat(name))
+    },
+    mkdir: async (name: string, options: { readonly recursive?: boolean; readonly mode?: number }) => {
+      note(`mkdir ${real(name)} ${options.mode?.toString(8)}`)
+      return await mkdir(name, options)
+    },
+    readlink: async (name: string) => {
+      note(`readlink ${real(name)}`)
+      return await readlink(name)
+    }
   })
   return Effect.as(
-    Effect.acquireRelease(replace(watched), () => replace({ chmod, lstat, open, rename, rm, stat })),
+    Effect.acquireRelease(replace(watched), () => replace({ lstat, mkdir, open, readlink, rename, rm, stat })),
     calls
   )
 }
+
+/** The failure of a disk, for {@link Watch.before}. */
+export const diskError = (): Error => Object.assign(new Error("EIO: i/o error"), { code: "EIO" })

@@ -47,6 +47,27 @@ export const writeUserFile = (
   path: string,
   content: string
 ): Effect.Effect<Written, FileError> =>
+  Effect.suspend(() => {
+    const names: Names = new Map()
+    return walk(names, root, account, path, content).pipe(Effect.mapError((error) => named(names, error)))
+  }).pipe(Effect.scoped)
+
+/** The names of the open directories, by descriptor. */
+type Names = Map<number, string>
+
+/** The error with names in place of our descriptors, by which the system calls what lies in an open directory. */
+const named = (names: Names, { code, detail, operation, path }: FileError): FileError => {
+  const name = (text: string) => text.replaceAll(/\/proc\/self\/fd\/(\d+)/g, (all, fd) => names.get(Number(fd)) ?? all)
+  return new FileError({ operation, path: name(path), detail: name(detail), ...(code === undefined ? {} : { code }) })
+}
+
+const walk = (
+  names: Names,
+  root: string,
+  account: UserAccount,
+  path: string,
+  content: string
+): Effect.Effect<Written, FileError, Scope.Scope> =>
   Effect.gen(function*() {
     const agent = process.getuid?.() ?? 0
     const trusted = (uid: number) => uid === 0 || uid === agent
@@ -63,6 +84,7 @@ export const writeUserFile = (
     let exposed: string | undefined
 
     const check = Effect.fnUntraced(function*(parent: Directory | undefined, handle: Fs.FileHandle, name: string) {
+      names.set(handle.fd, NodePath.posix.join(root, name))
       const stat = yield* attempt("look at", `${root}${name}`, () => handle.stat())
       const isHome = stat.dev === home?.dev && stat.ino === home.ino
       const place = isHome ? "home" : parent === undefined || parent.place === "outside" ? "outside" : "below"
@@ -158,19 +180,9 @@ export const writeUserFile = (
       if (directory.place === "outside") return yield* refuse(path, "is a directory")
       yield* moveAside(root, directory, name)
     }
-    yield* writeAtomic(entry(directory, name), content, { mode: 0o600, owner: account }).pipe(
-      Effect.mapError((error) =>
-        new FileError({
-          operation: error.operation,
-          path: shown,
-          // The system names the place by our descriptor.
-          detail: error.detail.replaceAll(entry(directory, "."), NodePath.posix.join(root, directory.path)),
-          ...(error.code === undefined ? {} : { code: error.code })
-        })
-      )
-    )
+    yield* writeAtomic(entry(directory, name), content, { mode: 0o600, owner: account })
     return { changed: true, touched }
-  }).pipe(Effect.scoped)
+  })
 
 /** The name of an entry of an open directory: `openat(2)` by way of `/proc`, which Node does not offer otherwise. */
 const entry = (directory: Directory, name: string): string =>
