@@ -1,7 +1,6 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 
 /** What the agent needs of the instance document of IMDS, as given; nothing here has been checked against Linux's rules. */
 export const InstanceMetadata = Schema.Struct({
@@ -34,30 +33,8 @@ const Document = Schema.Struct({
   })
 })
 
-const MetadataFromDocument = Document.pipe(
-  Schema.decodeTo(
-    InstanceMetadata,
-    SchemaTransformation.transform({
-      decode: ({ compute: { osProfile, publicKeys } }): InstanceMetadata => ({
-        adminUsername: osProfile.adminUsername,
-        computerName: osProfile.computerName,
-        disablePasswordAuthentication: String(osProfile.disablePasswordAuthentication) === "true",
-        publicKeys: publicKeys.map((key) => key.keyData)
-      }),
-      encode: (
-        { adminUsername, computerName, disablePasswordAuthentication, publicKeys }: InstanceMetadata
-      ): typeof Document.Type => ({
-        compute: {
-          osProfile: { adminUsername, computerName, disablePasswordAuthentication },
-          publicKeys: publicKeys.map((keyData) => ({ keyData }))
-        }
-      })
-    })
-  )
-)
-
 const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
-const decodeDocument = Schema.decodeUnknownResult(MetadataFromDocument)
+const decodeDocument = Schema.decodeUnknownResult(Document)
 
 const missing = "is missing"
 const wrong = "is not of the expected type"
@@ -76,9 +53,18 @@ const placeOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }
 export const decodeInstanceMetadata = (text: string): Result.Result<InstanceMetadata, string> => {
   const json = parseJson(text)
   if (Result.isFailure(json)) return Result.fail("the document is not JSON")
-  return Result.mapError(decodeDocument(json.success), (error) =>
-    issuesOf(error.issue).issues
-      // Any other message could show what was found, and the document may hold secrets.
-      .map(({ message, path }) => `${placeOf(path) || "the document"} ${message === missing ? missing : wrong}`)
-      .join(", "))
+  return decodeDocument(json.success).pipe(
+    Result.map(({ compute: { osProfile, publicKeys } }): InstanceMetadata => ({
+      adminUsername: osProfile.adminUsername,
+      computerName: osProfile.computerName,
+      disablePasswordAuthentication: String(osProfile.disablePasswordAuthentication) === "true",
+      publicKeys: publicKeys.map((key) => key.keyData)
+    })),
+    Result.mapError((error) =>
+      issuesOf(error.issue).issues
+        // Any other message could show what was found, and the document may hold secrets.
+        .map(({ message, path }) => `${placeOf(path) || "the document"} ${message === missing ? missing : wrong}`)
+        .join(", ")
+    )
+  )
 }

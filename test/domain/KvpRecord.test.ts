@@ -61,6 +61,20 @@ describe("KvpRecord: records", () => {
     assert.strictEqual(bytes(KvpRecord.records({ key: "x".repeat(600), value: "v" })[0]?.key ?? ""), 254)
   })
 
+  it("keeps a key that fits, and cuts one that does not at 254 bytes when what follows its last bar takes them all", () => {
+    const keyOf = (key: string) => KvpRecord.records({ key, value: "v" })[0]?.key
+    assert.strictEqual(keyOf("|x"), "|x")
+    assert.strictEqual(keyOf(`${"a".repeat(252)}|b`), `${"a".repeat(252)}|b`)
+    assert.strictEqual(keyOf(`${"a".repeat(300)}b`), "a".repeat(254))
+    assert.strictEqual(keyOf(`k|${"x".repeat(300)}`), `k|${"x".repeat(252)}`)
+    assert.strictEqual(keyOf(`ab|${"x".repeat(253)}`), `ab|${"x".repeat(251)}`)
+  })
+
+  it("keeps a byte order mark, which belongs to the text", () => {
+    const entry = { key: "\uFEFFk", value: "\uFEFFv" }
+    assert.deepStrictEqual(KvpRecord.decodePool(KvpRecord.encode(KvpRecord.records(entry))).entries, [entry])
+  })
+
   it("has no record for an empty value or key", () => {
     assert.deepStrictEqual(KvpRecord.records({ key: "k", value: "" }), [])
     assert.deepStrictEqual(KvpRecord.records({ key: "", value: "v" }), [])
@@ -120,6 +134,32 @@ describe("KvpRecord: decodePool", () => {
     assert.strictEqual(Result.getOrThrow(KvpRecord.decode(bytes)).key, "kkk")
   })
 
+  it("reads a field that begins with NUL as empty", () => {
+    assert.deepStrictEqual(
+      Result.getOrThrow(KvpRecord.decode(new Uint8Array(KvpRecord.recordSize))),
+      { key: "", value: "" }
+    )
+  })
+
+  it("joins the parts of one value, and only neighbours of which the first leaves no room for a character", () => {
+    const part = (key: string, size: number) => ({ key, value: "x".repeat(size) })
+    const read = (...entries: ReadonlyArray<KvpEntry>) => KvpRecord.decodePool(KvpRecord.encode(entries)).entries
+    assert.deepStrictEqual(read(part("a", 1), part("k|0", 1019), part("k|1", 1022), part("k|2", 3), part("b", 2)), [
+      part("a", 1),
+      part("k", 1019 + 1022 + 3),
+      part("b", 2)
+    ])
+    for (
+      const apart of [
+        [part("k|0", 1018), part("k|1", 2)],
+        [part("k|0", 1022)],
+        [part("kxx", 1022), part("k|1", 2)],
+        [part("a", 1022), part("undefined|1", 2)],
+        [part("k|0", 1022), part("l|1", 2)]
+      ]
+    ) assert.deepStrictEqual(read(...apart), apart)
+  })
+
   it("keeps equal keys and single numbered keys as they are", () => {
     const entries = [{ key: "k", value: "1" }, { key: "k", value: "2" }, { key: "k|0", value: "3" }, {
       key: "k|2",
@@ -171,6 +211,39 @@ describe("KvpRecord: place", () => {
     const after = KvpRecord.decodePool(stored(full, [report("done")])).entries
     assert.lengthOf(after, 1024)
     assert.deepStrictEqual(after.slice(0, 3), [diagnostic("a"), report("done"), foreign(0)])
+  })
+
+  it("writes the report alone, and once, where there is one already and when a batch has several", () => {
+    const { writes } = KvpRecord.place(pool([report("old"), foreign(1)]), [report("new")])
+    assert.deepStrictEqual(writes.map(({ offset }) => offset), [0])
+    assert.deepStrictEqual(
+      KvpRecord.decodePool(stored(new Uint8Array(), [report("first"), report("last")])).entries,
+      [report("last")]
+    )
+    assert.deepStrictEqual(KvpRecord.place(pool([foreign(1)]), []).writes, [])
+  })
+
+  it("replaces the report of a full pool, and keeps our diagnostics", () => {
+    const full = pool([report("old"), diagnostic("a"), ...many(1022, foreign)])
+    assert.deepStrictEqual(
+      KvpRecord.decodePool(stored(full, [report("new")])).entries.slice(0, 2),
+      [report("new"), diagnostic("a")]
+    )
+  })
+
+  it("fills the last place with a diagnostic once the report has its own", () => {
+    const almost = pool([report("old"), ...many(1022, foreign)])
+    assert.strictEqual(KvpRecord.place(almost, [diagnostic("a")]).omitted, 0)
+    assert.strictEqual(KvpRecord.place(almost, [diagnostic("a"), diagnostic("b")]).omitted, 1)
+  })
+
+  it("finds our last diagnostic in a full pool at its very first place, and beside a record that cannot be read", () => {
+    const full = pool([diagnostic("a"), ...many(1023, foreign)])
+    full[5 * KvpRecord.recordSize] = 0xff
+    assert.deepStrictEqual(KvpRecord.decodePool(stored(full, [report("done")])).entries[0], report("done"))
+    const foreigners = pool(many(1024, foreign))
+    foreigners[5 * KvpRecord.recordSize] = 0xff
+    assert.lengthOf(stored(foreigners, [report("done")]), 1025 * KvpRecord.recordSize)
   })
 
   it("takes nothing from others even when the pool is theirs alone", () => {

@@ -96,11 +96,13 @@ describe("LogRecord: lines", () => {
 
   it("escapes what could forge a line or steer a terminal", () => {
     const line = Format.formatLine(record({
-      message: "a\nb\u001b[31m\u2028",
-      fields: [["text", "say \"c\\\"\r\n"], ["error", new Error("d\ne")]]
+      message: "a\nb\u001b[31m\u2028\t",
+      fields: [["text", "say \"c\\\"\r\n\u001b"], ["error", new Error("d\ne")]]
     }))
     assert.isTrue(
-      line.endsWith(" azure_init: a\\nb\\u{1b}[31m\\u{2028} text=\"say \\\"c\\\\\\\"\\r\\n\" error=\"d\\ne\""),
+      line.endsWith(
+        " azure_init: a\\nb\\u{1b}[31m\\u{2028}\\t text=\"say \\\"c\\\\\\\"\\r\\n\\u{1b}\" error=\"d\\ne\""
+      ),
       line
     )
   })
@@ -126,7 +128,21 @@ describe("LogRecord: lines", () => {
       message: "one two 3",
       fields: [["a", 1], ["error", error]]
     })
-    assert.include(Format.formatLine(record({ fields: [["cause", Cause.fail(error)]] })), "broken")
+    assert.include(Format.formatLine(record({ fields: [["cause", Cause.fail(error)]] })), " cause=\"Error: broken")
+  })
+
+  it("has six digits of a second, and no blank for a message that is empty", () => {
+    assert.strictEqual(
+      Format.formatLine(record({ at: at - 930_000n, message: "", fields: [["a", 1]] })),
+      "2026-11-23T04:14:07.209009Z  INFO azure_init: a=1"
+    )
+  })
+
+  it("prints durations with three digits and a unit at the limits of each", () => {
+    assert.deepStrictEqual(
+      [999n, 1000n, 10_000n, 100_000n, 1_000_000n].map(Format.formatElapsed),
+      ["999ns", "1.00µs", "10.0µs", "100µs", "1.00ms"]
+    )
   })
 
   it("prints durations with three digits and a unit", () => {

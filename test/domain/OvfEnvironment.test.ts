@@ -153,6 +153,27 @@ describe("OvfEnvironment", () => {
       assert.isBelow(long.detail.length, 200)
     }), 5000)
 
+  it.effect("takes 32 levels of elements and no deeper document", () =>
+    Effect.gen(function*() {
+      // Three levels of the document hold the host name.
+      const nested = (levels: number) =>
+        fixture("ordinary").replace(
+          "<wa:HostName>",
+          `${"<a>".repeat(levels)}${"</a>".repeat(levels)}<wa:HostName>`
+        )
+      assert.deepStrictEqual(yield* decodeOvfEnvironment(nested(29)), ordinary)
+      assert.match((yield* refused(nested(30))).detail, /^it is no well-formed XML: limit at line \d+, column \d+$/)
+    }))
+
+  it.effect("counts nothing but public keys among the keys", () =>
+    Effect.gen(function*() {
+      const text = fixture("keys").replace(/<(\w+:)?PublicKeys>/, "$&<a><Value>ssh-rsa of no one</Value></a><b/>")
+      assert.notStrictEqual(text, fixture("keys"))
+      const environment = yield* decodeOvfEnvironment(text)
+      assert.lengthOf(environment.publicKeys, 2)
+      assert.strictEqual(environment.publicKeysWithoutValue, 1)
+    }))
+
   it.effect("takes custom data of Azure's greatest size, 64 KiB before base64", () =>
     Effect.gen(function*() {
       const data = Buffer.alloc(65_535, "x").toString("base64")

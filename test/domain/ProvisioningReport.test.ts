@@ -87,6 +87,18 @@ describe("ProvisioningReport", () => {
     30_000
   )
 
+  it("fills its bytes to the last one, and leaves out a field of which no character fits", () => {
+    const failures = [problem("r", "what happened", [["error", "what happened"], ["more", "detail"]])] as const
+    const whole = Report.failure(context, failures, 4096)
+    for (let maximum = whole.length + 1; maximum > whole.length - 40; maximum--) {
+      assert.strictEqual(
+        Report.failure(context, failures, maximum),
+        whole.slice(0, maximum).replace(/\|[a-z]*=?$/, ""),
+        String(maximum)
+      )
+    }
+  })
+
   it("cuts a long text at a character", () => {
     const record = Report.failure(context, [problem("x", "é😀".repeat(2000))], 1022)
     assert.isAtMost(bytes(record), 1022)
