@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
 import { spawn } from "node:child_process"
 import {
   chmodSync,
@@ -11,76 +9,18 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   utimesSync,
   writeFileSync
 } from "node:fs"
-import type { KvpEntry } from "../../src/domain/KvpRecord.ts"
 import * as KvpRecord from "../../src/domain/KvpRecord.ts"
-import * as Live from "../../src/layers/live/Kvp.ts"
 import * as Test from "../../src/layers/test/Kvp.ts"
-import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
 import { Kvp } from "../../src/services/Kvp.ts"
 import { contract } from "../contracts/Kvp.ts"
-import { pathsBelow, temporaryRoot } from "../support/host.ts"
-import { platformSettings } from "../support/platformSettings.ts"
-import { watchFiles } from "../support/watchedFiles.ts"
-
-const event = (id: string): KvpEntry => ({ key: `azure-init-0.1.1|vm|INFO|http:get|${id}`, value: id })
-const report: KvpEntry = { key: "PROVISIONING_REPORT", value: "result=success" }
-
-/** Boot time that the hosts of these tests have, in seconds. */
-const bootTime = 1_700_000_000
-
-const settings = (diagnostics: boolean) =>
-  Layer.succeed(CurrentSettings, {
-    ...platformSettings(),
-    telemetry: { kvp_diagnostics: diagnostics, kvp_filter: Option.none() }
-  })
-
-const liveBelow = (root: string, diagnostics = true) =>
-  Live.layer.pipe(Layer.provide([pathsBelow(root), settings(diagnostics)]))
-
-/** A host with the directory of the pool, as where the daemon is installed. */
-const host = Effect.tap(temporaryRoot, (root) =>
-  Effect.sync(() => {
-    mkdirSync(`${root}/var/lib/hyperv`, { recursive: true })
-    mkdirSync(`${root}/proc`)
-    writeFileSync(`${root}/proc/stat`, `cpu 1 2 3\nbtime ${bootTime}\nprocesses 1\n`)
-  }))
-
-const poolOf = (root: string) => `${root}/var/lib/hyperv/.kvp_pool_1`
-
-interface Host {
-  readonly kvp: Kvp["Service"]
-  readonly root: string
-  readonly pool: string
-  /** The messages of the warnings, in order. */
-  readonly warnings: ReadonlyArray<string>
-}
-
-const withHost = <A, E>(test: (host: Host) => Effect.Effect<A, E>, prepare: (root: string) => void = () => {}) =>
-  Effect.gen(function*() {
-    const root = yield* host
-    prepare(root)
-    const warnings: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => {
-      if (logLevel === "Warn") warnings.push(Array.isArray(message) ? String(message[0]) : String(message))
-    })
-    return yield* Kvp.use((kvp) => test({ kvp, root, pool: poolOf(root), warnings })).pipe(
-      Effect.provide([liveBelow(root), Logger.layer([logger])])
-    )
-  })
-
-const decoded = (pool: string) => KvpRecord.decodePool(readFileSync(pool)).entries
-const writePool = (root: string, entries: ReadonlyArray<KvpEntry>, mtime: number) => {
-  writeFileSync(poolOf(root), KvpRecord.encode(entries))
-  utimesSync(poolOf(root), mtime, mtime)
-}
+import { temporaryRoot } from "../support/host.ts"
+import { bootTime, decoded, event, host, liveBelow, poolOf, report, withHost, writePool } from "../support/kvpHost.ts"
 
 contract("live", Effect.map(host, (root) => liveBelow(root)))
 contract("test", Effect.sync(() => Test.make().layer))
@@ -233,91 +173,6 @@ describe("Kvp: live", () => {
       ).pipe(Effect.provide(liveBelow(root, false)))
       assert.isFalse(existsSync(poolOf(root)))
     }))
-})
-
-describe("Kvp: live, limits", () => {
-  /** Four full pools, as its comment says. */
-  const largest = 4 * 1024 * 2560
-
-  it.effect("reads no pool of more than four full ones, neither to show nor to write, and leaves it as it is", () =>
-    withHost(({ kvp, pool }) =>
-      Effect.gen(function*() {
-        const calls = yield* watchFiles()
-        const detail = `it has ${largest + 1} bytes, more than ${largest}`
-        kvp.offer(event("a"))
-        assert.include((yield* Effect.flip(kvp.entries)).message, detail)
-        assert.include((yield* Effect.flip(kvp.flush)).message, detail)
-        assert.deepStrictEqual(calls.filter((call) => /^(read|write|truncate) .*kvp_pool/.test(call)), [])
-        assert.strictEqual(statSync(pool).size, largest + 1)
-      }).pipe(Effect.scoped), (root) => {
-      writePool(root, [event("old")], bootTime)
-      truncateSync(poolOf(root), largest + 1)
-      utimesSync(poolOf(root), bootTime, bootTime)
-    }))
-
-  it.effect("reads a pool of four full ones", () =>
-    withHost(({ kvp }) =>
-      Effect.gen(function*() {
-        assert.deepStrictEqual((yield* kvp.entries)[0], event("old"))
-      }), (root) => {
-      writePool(root, [event("old")], bootTime)
-      truncateSync(poolOf(root), largest)
-    }))
-
-  it.effect("queues 1024 entries and, beyond that, reports alone", () =>
-    withHost(({ kvp, pool, warnings }) =>
-      Effect.gen(function*() {
-        for (let id = 0; id < 1022; id++) kvp.offer(event(String(id)))
-        yield* kvp.flush
-        assert.deepStrictEqual(warnings, [])
-        for (let id = 0; id < 2000; id++) kvp.offer(event("late"))
-        kvp.offer(report)
-        yield* kvp.flush
-        yield* kvp.flush
-        assert.lengthOf(decoded(pool), 1024)
-        assert.deepStrictEqual(decoded(pool).slice(-2), [event("late"), report])
-        assert.deepStrictEqual(warnings, ["The KVP pool is full: the host misses diagnostics from here on"])
-      })
-    ))
-
-  it.effect("cuts off a record that it could not write whole, and writes it with the next flush", () =>
-    withHost(({ kvp, pool }) =>
-      Effect.gen(function*() {
-        kvp.offer(event("a"))
-        yield* kvp.flush
-        const size = statSync(pool).size
-        kvp.offer(event("b"))
-        const calls = yield* Effect.scoped(Effect.gen(function*() {
-          const calls = yield* watchFiles({
-            before: (call) => {
-              if (!call.startsWith("write ")) return
-              truncateSync(pool, size + 100)
-              throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
-            }
-          })
-          const error = yield* Effect.flip(kvp.flush)
-          assert.deepStrictEqual([error.operation, error.path], ["write", pool])
-          assert.include(error.detail, "ENOSPC")
-          return calls
-        }))
-        assert.include(calls, `truncate ${realpathSync(pool)} ${size}`)
-        assert.strictEqual(statSync(pool).size, size)
-        yield* kvp.flush
-        assert.deepStrictEqual(decoded(pool), [event("a"), event("b")])
-      })
-    ))
-
-  it.effect("closes the pool after each flush and each look", () =>
-    withHost(({ kvp, pool }) =>
-      Effect.gen(function*() {
-        const calls = yield* watchFiles()
-        kvp.offer(event("a"))
-        yield* kvp.flush
-        yield* kvp.entries
-        const opened = (call: string) => calls.filter((one) => one === `${call} ${realpathSync(pool)}`).length
-        assert.deepStrictEqual([opened("open"), opened("close")], [2, 2])
-      }).pipe(Effect.scoped)
-    ))
 })
 
 describe("Kvp: test", () => {

@@ -11,6 +11,8 @@ export interface Watch {
   readonly ownerOf?: (path: string) => { readonly uid?: number; readonly gid?: number } | undefined
   /** Comes just before a call; what it throws is the call's failure. */
   readonly before?: (call: string) => void
+  /** The most bytes that one `read` or `write` of a handle takes, as of a slow or signalled device; any number by default. */
+  readonly portion?: number
 }
 
 /** The real path that a name means, the last part not followed: `/proc/self/fd/N/name` is a name in an open directory. */
@@ -61,7 +63,14 @@ export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<strin
         if (typeof original !== "function") continue
         Reflect.set(handle, call, async (...given: ReadonlyArray<unknown>) => {
           note(`${call} ${path}${args(given[0], given[1])}`)
-          return await Reflect.apply(original, handle, given)
+          const [bytes, offset, length, ...more] = given
+          const short = watch.portion !== undefined && (call === "read" || call === "write") &&
+            typeof length === "number"
+          return await Reflect.apply(
+            original,
+            handle,
+            short ? [bytes, offset, Math.min(length, watch.portion), ...more] : given
+          )
         })
       }
       const status: unknown = Reflect.get(handle, "stat")

@@ -88,7 +88,7 @@ export const layer: Layer.Layer<Kvp, never, CurrentSettings> = Layer.effect(
       yield* Effect.uninterruptible(store(file))
     })).pipe(
       Effect.catch((error) =>
-        error.code === "ENOENT" && error.operation === "open"
+        error.code === "ENOENT"
           ? warnOnce(
             "There is no directory for the KVP pool: the host gets no telemetry (is hv_kvp_daemon installed?)",
             { path }
