@@ -2,16 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import { defaults } from "../../src/domain/Settings.ts"
 import { VmId } from "../../src/domain/VmId.ts"
+import type { FileError } from "../../src/errors/FileError.ts"
 import * as Live from "../../src/layers/live/ProvisioningState.ts"
 import * as Test from "../../src/layers/test/ProvisioningState.ts"
 import { rooted } from "../../src/services/Paths.ts"
 import { ProvisioningState } from "../../src/services/ProvisioningState.ts"
 import { contract } from "../contracts/ProvisioningState.ts"
 import { pathsBelow, settingsWith, temporaryRoot, writeFiles } from "../support/host.ts"
-import { watchFiles } from "../support/watchedFiles.ts"
+import { telling, type Told } from "../support/told.ts"
+import { diskError, watchFiles } from "../support/watchedFiles.ts"
 
 const vmId = VmId.make("550e8400-e29b-41d4-a716-446655440000")
 
@@ -167,6 +169,88 @@ describe("ProvisioningState: live, whom it believes", () => {
         const error = yield* Effect.flip(Effect.scoped(state.lock("0 seconds")))
         assert.deepStrictEqual([error.operation, error.path, error.code], ["open", lock, "ELOOP"])
         assert.isFalse(existsSync(`${root}/made`))
+      })
+    ))
+})
+
+describe("ProvisioningState: live, what it tells", () => {
+  const directoryOf = (root: string) => `${root}/var/lib/azure-init/`
+
+  it.effect("says each step under azure-init's names of the spans", () =>
+    withLive((state, root) =>
+      Effect.gen(function*() {
+        const told: Told = { logged: [], spans: [] }
+        const steps = [state.progress(vmId), state.markConfigured(vmId), state.markReported(vmId), state.progress(vmId)]
+        yield* Effect.forEach(steps, (step) => telling(told, step))
+        chmodSync(directoryOf(root), 0o777)
+        yield* telling(told, state.progress(vmId))
+        assert.deepStrictEqual(told, {
+          logged: [
+            ["This VM has to be provisioned"],
+            ["Made the directory for the markers", { path: directoryOf(root) }],
+            ["Wrote the marker of a provisioned VM", { path: join(directoryOf(root), `${vmId}.provisioned`) }],
+            ["This VM is provisioned already"],
+            ["Others may write where the markers are: not believing them", { path: directoryOf(root) }]
+          ],
+          spans: [
+            "status:is_provisioning_complete",
+            "status:check_provision_dir",
+            "status:mark_provisioning_complete",
+            "status:check_provision_dir",
+            "status:is_provisioning_complete",
+            "status:is_provisioning_complete"
+          ]
+        })
+      })
+    ))
+
+  it.effect("names the call that failed", () =>
+    Effect.gen(function*() {
+      for (
+        const [call, operation, of] of [
+          ["mkdir", "create", (state) => state.markConfigured(vmId)],
+          ["stat", "look at", (state) => state.markConfigured(vmId)],
+          ["mkdir", "create", (state) => Effect.scoped(state.lock("0 seconds"))],
+          ["readdir", "list", (state) => state.clean],
+          ["rm", "remove", (state) => state.clean]
+        ] satisfies ReadonlyArray<
+          readonly [string, string, (state: ProvisioningState["Service"]) => Effect.Effect<unknown, FileError>]
+        >
+      ) {
+        yield* withLive((state, root) =>
+          Effect.scoped(Effect.gen(function*() {
+            if (operation !== "create") yield* state.markReported(vmId)
+            yield* watchFiles({
+              before: (one) => {
+                if (one.startsWith(`${call} `)) throw diskError()
+              }
+            })
+            const error = yield* Effect.flip(of(state))
+            assert.deepStrictEqual([error.operation, error.code], [operation, "EIO"])
+            assert.isTrue(error.path.startsWith(`${root}/`))
+          }))
+        )
+      }
+    }))
+
+  it.effect("cleans a marker that somebody else removes at the same time", () =>
+    withLive((state, root) =>
+      Effect.scoped(Effect.gen(function*() {
+        yield* state.markReported(vmId)
+        yield* watchFiles({
+          before: (call) => {
+            if (call.startsWith("rm ")) rmSync(join(directoryOf(root), `${vmId}.provisioned`))
+          }
+        })
+        assert.lengthOf(yield* state.clean, 1)
+      }))
+    ))
+
+  it.effect("writes a marker that is empty when there is none to rename", () =>
+    withLive((state, root) =>
+      Effect.gen(function*() {
+        yield* state.markReported(vmId)
+        assert.strictEqual(lstatSync(join(directoryOf(root), `${vmId}.provisioned`)).size, 0)
       })
     ))
 })

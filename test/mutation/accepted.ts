@@ -87,5 +87,179 @@ export const accepted: ReadonlyArray<Accepted> = [
     file: "src/domain/VmId.ts",
     line: "const [, a = \"\", b = \"\"",
     because: { equivalent: "every group of the pattern takes part in a match" }
+  },
+
+  // ProvisioningState.ts
+  {
+    file: "src/layers/live/ProvisioningState.ts",
+    line: "process.geteuid?.()",
+    replacement: "process.geteuid()",
+    because: { equivalent: "Linux has geteuid" }
+  },
+  {
+    file: "src/layers/live/ProvisioningState.ts",
+    line: "attempt(\"rename\", path, () => Fs.rename(",
+    replacement: "\"\"",
+    because: { equivalent: "the error is dropped, with what was tried" }
+  },
+  {
+    file: "src/layers/live/ProvisioningState.ts",
+    line: "error.code === \"ENOENT\" ? Effect.succeed([])",
+    replacement: "[\"Stryker was here\"]",
+    because: { equivalent: "what has no suffix of a marker is passed over" }
+  },
+
+  // Kvp.ts
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: "attempt(\"truncate\", path, () => file.truncate(keep))",
+    replacement: "\"\"",
+    because: { equivalent: "the error is dropped, with what was tried" }
+  },
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: "attempt(\"close\", path",
+    replacement: "\"\"",
+    because: { equivalent: "the error is dropped, with what was tried" }
+  },
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: "{ discard: true }",
+    because: { equivalent: "nobody looks at the results" }
+  },
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: "while (length < size) {",
+    replacement: "length <= size",
+    because: { equivalent: "a read of no bytes ends the loop" }
+  },
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: ".exec(text ?? \"\")",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "neither text has the line" }
+  },
+  {
+    file: "src/layers/live/Kvp.ts",
+    line: "if (keep !== pool.length)",
+    replacement: "true",
+    because: { equivalent: "a pool of whole records is cut to its own length" }
+  },
+
+  // domain
+  {
+    file: "src/domain/InstanceMetadata.ts",
+    line: "(path ?? []).map(",
+    because: { equivalent: "Effect's formatter gives plain keys, and a path where there is one; the type allows more" }
+  },
+  {
+    file: "src/domain/InstanceMetadata.ts",
+    line: ".join(\", \")",
+    replacement: "\"\"",
+    because: { equivalent: "the decoder stops at the first issue" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "while (end < bytes.length && ",
+    replacement: "true",
+    because: { equivalent: "behind the end there is no byte to continue a character" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "while (end < bytes.length && ",
+    replacement: "end <= bytes.length",
+    because: { equivalent: "behind the end there is no byte to continue a character" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "if (encoder.encode(key).length <= room)",
+    replacement: "encoder.encode(key).length < room",
+    because: { equivalent: "a key that just fits is cut to itself" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "const tail = bar < 0",
+    replacement: "bar <= 0",
+    because: { equivalent: "with its only bar in front the whole key is its tail, too long to be kept" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "split(key.slice(0, key.length - tail.length), room - tailSize)",
+    replacement: "key",
+    because: { equivalent: "the beginning of the key is the same" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "split(key.slice(0, key.length - tail.length), room - tailSize)",
+    replacement: "key.length + tail.length",
+    because: { equivalent: "the beginning of the key is the same" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "while (index < records.length) {",
+    replacement: "index <= records.length",
+    because: { equivalent: "the next line ends the loop" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "if (record === undefined) break",
+    replacement: "false",
+    because: { equivalent: "for the type only: the index is in range" }
+  },
+  {
+    file: "src/domain/KvpRecord.ts",
+    line: "base !== undefined && parts > 1",
+    replacement: "true",
+    because: { equivalent: "more than one part has a base" }
+  },
+  {
+    file: "src/domain/LogRecord.ts",
+    line: "character.codePointAt(0)?.",
+    because: { equivalent: "a character has a code point" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "{ chunkSize: 1 }",
+    replacement: "{}",
+    because: { equivalent: "the same events; only memory differs" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "[{ name: \"\", nil: false, children: [], text: \"\" }]",
+    because: { equivalent: "of what is above the root only the children count" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "current?.children.push",
+    because: { equivalent: "the parser refuses an end without a start, so there is always one open" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "if (current !== undefined) current.text",
+    replacement: "true",
+    because: { equivalent: "the parser refuses an end without a start, so there is always one open" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "\"kind\" in error ? error :",
+    because: { equivalent: "the parser refuses a document without an element before" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "${line ?? \"?\"}",
+    because: { equivalent: "the parser gives line and column with every error; the type allows none" }
+  },
+  {
+    file: "src/domain/OvfEnvironment.ts",
+    line: "({ name: \"\", nil: true, children: [], text: \"\" })",
+    because: {
+      equivalent: "stands for no settings: nothing of it but its children counts, and they have no such names"
+    }
+  },
+  {
+    file: "src/domain/ProvisioningReport.ts",
+    line: "iso.replace(/Z$/",
+    replacement: "/Z/",
+    because: { equivalent: "an instant of ISO 8601 has one Z" }
   }
 ]

@@ -41,7 +41,7 @@ const handleCalls = {
  * Notes the calls of `node:fs/promises` while the scope is open, in order, as `sync /path`. The calls still do their work on real files.
  */
 export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> => {
-  const { lstat, mkdir, open, readlink, rename, rm, stat } = Fs
+  const { lstat, mkdir, open, readdir, readlink, rename, rm, stat } = Fs
   const calls: Array<string> = []
   const note = (call: string) => {
     calls.push(call)
@@ -104,13 +104,17 @@ export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<strin
       note(`mkdir ${real(name)} ${options.mode?.toString(8)}`)
       return await mkdir(name, options)
     },
+    readdir: async (name: string) => {
+      note(`readdir ${real(name)}`)
+      return await readdir(name)
+    },
     readlink: async (name: string) => {
       note(`readlink ${real(name)}`)
       return await readlink(name)
     }
   })
   return Effect.as(
-    Effect.acquireRelease(replace(watched), () => replace({ lstat, mkdir, open, readlink, rename, rm, stat })),
+    Effect.acquireRelease(replace(watched), () => replace({ lstat, mkdir, open, readdir, readlink, rename, rm, stat })),
     calls
   )
 }
