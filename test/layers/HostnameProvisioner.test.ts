@@ -11,6 +11,7 @@ import { HostnameProvisioner } from "../../src/services/HostnameProvisioner.ts"
 import type { SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { contract } from "../contracts/HostnameProvisioner.ts"
 import { pathsBelow, temporaryRoot, writeFiles } from "../support/host.ts"
+import { telling, type Told } from "../support/told.ts"
 import { userland } from "../support/userland.ts"
 
 const vm = Hostname.make("vm-1")
@@ -39,6 +40,23 @@ const subjectOf = (at: Host) => ({ layer: at.layer, hostname: nameOf(at) })
 
 const noBus: Answering = ({ command }) =>
   command === "hostnamectl" ? { exitCode: 1, stderr: "Failed to connect to bus: No such file or directory" } : undefined
+
+describe("HostnameProvisioner: live, spans", () => {
+  for (
+    const [backend, name] of [
+      [Live.layerHostnamectl, "provision::hostname:hostnamectl"],
+      [Live.layerFile, "provision::hostname:file"]
+    ] as const
+  ) {
+    it.effect(`has azure-init's name, with the host's: ${name}`, () =>
+      withLive(backend, (hostnames) =>
+        Effect.gen(function*() {
+          const told: Told = { logged: [], spans: [] }
+          yield* telling(told, hostnames.set(vm))
+          assert.deepStrictEqual(told.spans.map((span) => [span.name, ...span.attributes]), [[name, ["hostname", vm]]])
+        })))
+  }
+})
 
 contract("live, hostnamectl", Effect.map(hostWith(Live.layerHostnamectl), subjectOf))
 contract("live, file", Effect.map(hostWith(Live.layerFile), subjectOf))

@@ -184,7 +184,7 @@ describe("ProvisioningState: live, what it tells", () => {
         yield* Effect.forEach(steps, (step) => telling(told, step))
         chmodSync(directoryOf(root), 0o777)
         yield* telling(told, state.progress(vmId))
-        assert.deepStrictEqual(told, {
+        assert.deepStrictEqual({ ...told, spans: told.spans.map(({ name }) => name) }, {
           logged: [
             ["This VM has to be provisioned"],
             ["Made the directory for the markers", { path: directoryOf(root) }],

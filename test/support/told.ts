@@ -2,10 +2,10 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Tracer from "effect/Tracer"
 
-/** What a piece of work has logged (a message and its fields) and the names of its spans, in order. */
+/** What a piece of work has logged (a message and its fields) and the spans that it opened, in order. */
 export interface Told {
   readonly logged: Array<unknown>
-  readonly spans: Array<string>
+  readonly spans: Array<Tracer.Span>
 }
 
 /** Runs the work and notes what it tells. */
@@ -13,8 +13,9 @@ export const telling = <A, E, R>(told: Told, work: Effect.Effect<A, E, R>): Effe
   work.pipe(
     Effect.withTracer(Tracer.make({
       span: (options) => {
-        told.spans.push(options.name)
-        return new Tracer.NativeSpan(options)
+        const span = new Tracer.NativeSpan(options)
+        told.spans.push(span)
+        return span
       }
     })),
     Effect.provide(Logger.layer([Logger.make(({ message }) => void told.logged.push(message))]))
