@@ -40,7 +40,7 @@ describe("VmId", () => {
   it("is a file name", () => {
     for (const text of ["../../etc/passwd", "", "a/b", "a\0b", "x".repeat(65)]) {
       assert.include(
-        String(Result.getOrThrow(Result.flip(Schema.decodeUnknownResult(VmId)(text)))),
+        String(Result.getOrThrow(Result.flip(Schema.decodeResult(VmId)(text)))),
         "at most 64 lower-case letters, digits and '-'"
       )
     }
