@@ -107,7 +107,7 @@ export interface Offloaded {
   /** As `natives.readdir`. */
   readdir(file: number, done: (result: ReadonlyArray<DirectoryEntry> | Failure) => void): Ticket
   /** `mount(2)`; flags are `MS_*`, `data` the options of the file system. */
-  mount(source: string, target: string, type: string, flags: number, data: string, done: (result: Status) => void): Ticket
+  mount(source: string, target: string, fileSystem: string, flags: number, data: string, done: (result: Status) => void): Ticket
   /** `umount2(2)`; flags are `MNT_*` and `UMOUNT_NOFOLLOW`. */
   umount(target: string, flags: number, done: (result: Status) => void): Ticket
   /** `CDROMEJECT` of `ioctl(2)`, on an open drive. */
@@ -115,8 +115,6 @@ export interface Offloaded {
 }
 
 export interface Natives {
-  // The process
-
   /** All arguments, the program's name first. */
   readonly argv: ReadonlyArray<string>
   /** The environment at the start. */
@@ -130,6 +128,9 @@ export interface Natives {
    * `E*` and `POLLIN`, `POLLOUT`, `POLLERR`, `POLLHUP`.
    */
   readonly constants: Readonly<Record<string, number>>
+  readonly offload: Offloaded
+
+  // The process
 
   /** Ends the process at once, without waiting for anything. */
   exit(code: number): never
@@ -161,8 +162,9 @@ export interface Natives {
   fsync(file: number): Status
   ftruncate(file: number, length: number): Status
   fchmod(file: number, mode: number): Status
+  /** An id of -1 stays as it is. */
   fchown(file: number, uid: number, gid: number): Status
-  /** Of a symbolic link the link itself, unless `follow`. */
+  /** Of a symbolic link the link itself, unless `follow`. An id of -1 stays as it is. */
   fchownat(directory: number, path: string, uid: number, gid: number, follow: boolean): Status
   /** Follows symbolic links. */
   fchmodat(directory: number, path: string, mode: number): Status
@@ -186,13 +188,16 @@ export interface Natives {
   realpath(path: string): string | Failure
   /** `LOCK_EX`, `LOCK_SH` or `LOCK_UN`, with `LOCK_NB`: without it, the whole program waits. */
   flock(file: number, operation: number): Status
-  /** `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`, never waits. EAGAIN: somebody has it. */
+  /**
+   * `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`, never waits.
+   * EAGAIN: somebody has it.
+   */
   lockRange(file: number, operation: number): Status
   isatty(file: number): boolean
   /** Columns and rows of a terminal. */
   windowSize(file: number): readonly [columns: number, rows: number] | Failure
 
-  // Network and pipes. Descriptors from here do not block: EAGAIN means to `watch`.
+  // Network and pipes. The sockets do not block: EAGAIN means to `watch`.
 
   /** Starts a TCP connection to a numeric address. `POLLOUT` of `watch` says that it is made, or has failed: `socketError` tells. */
   connect(address: string, port: number): Opened
@@ -200,7 +205,7 @@ export interface Natives {
   socketError(socket: number): number
   /** Ends writing: the peer reads the end. */
   shutdown(socket: number): Status
-  /** A socket that becomes readable (`POLLIN`) when an address or a route appears (rtnetlink). Drain it with `read`. */
+  /** A socket that becomes readable (`POLLIN`) when an address or a route appears or goes (rtnetlink). Drain it with `read`. */
   routeChanges(): Opened
   /** The ends to read and to write. Our side of a child's pipe is made non-blocking by `setNonblocking`. */
   pipe(): readonly [reader: number, writer: number] | Failure
@@ -213,7 +218,7 @@ export interface Natives {
    * called once when it has ended, with its exit code, or the number of the signal that ended it. Gives the child's process id.
    */
   spawn(options: SpawnOptions, ended: (code: number | null, signal: number | null) => void): number | Failure
-  /** Sends a signal to a process, or with a negative number to a process group. */
+  /** Sends a signal to a process, or with a negative number to a process group; 0 only asks whether it is there. */
   kill(pid: number, signal: number): Status
 
   // The loop. It ends when nothing is left that can call back: timers, watches, children, offloaded calls.
@@ -233,16 +238,17 @@ export interface Natives {
    * Calls back with the first SIGINT or SIGTERM. The second one ends the process as if nobody had asked. Does not keep the loop from ending.
    * `null` forgets the callback; the next signal then ends the process.
    */
-  onSignal(callback: ((signal: number) => void) | null): void
+  onSignal(callback?: ((signal: number) => void) | null): Status
 
   // Time and chance
 
   /** Nanoseconds since 1970. */
   realtime(): bigint
-  /** Nanoseconds of the monotonic clock. */
+  /** Nanoseconds of the monotonic clock, from when it was first asked. */
   monotonic(): bigint
   /** Milliseconds of the monotonic clock, with fractions. */
   monotonicMs(): number
+  /** At most 64 KiB. */
   getrandom(length: number): Uint8Array
 
   // Codecs
@@ -259,9 +265,12 @@ export interface Natives {
   /** The line that begins a chunk: its length, and the size of the chunk; `null` when it is not all there yet; a text that says what is wrong. */
   parseHttpChunkSize(bytes: Uint8Array): readonly [length: number, size: number] | null | string
   /** The URL of a text, relative to `base`; `null` when it is none. */
-  parseUrl(text: string, base?: string): UrlParts | null
-  /** The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing. */
-  setUrl(href: string, property: keyof UrlParts, value: string): UrlParts | null
+  parseUrl(text: string, base?: string | null): UrlParts | null
+  /**
+   * The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing. `null` of an `href` that is
+   * none.
+   */
+  setUrl(href: string, property: string, value: string): UrlParts | null
 }
 
 declare global {

@@ -1,0 +1,5 @@
+//! `declarations`: prints `natives.d.ts`.
+
+fn main() {
+    print!("{}", azure_init_runtime::declarations());
+}

@@ -1,0 +1,114 @@
+//! Starting programs and ending them.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rquickjs::{Ctx, FromJs, Object, Result as JsResult, Value};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::files::{errno, get};
+use super::natives;
+use crate::event_loop::{self, Ended};
+use crate::values::{Argument, Callback, Text};
+
+/// How a child is started.
+pub struct SpawnOptions {
+    file: String,
+    args: Vec<Text>,
+    env: Vec<Text>,
+    stdio: [i32; 3],
+    directory: Option<Text>,
+}
+
+impl SpawnOptions {
+    /// The interface in TypeScript.
+    pub fn interface() -> String {
+        include_str!("spawn.d.ts").into()
+    }
+}
+
+impl Argument for SpawnOptions {
+    fn declaration() -> String {
+        "SpawnOptions".into()
+    }
+}
+
+impl<'js> FromJs<'js> for SpawnOptions {
+    fn from_js(_: &Ctx<'js>, value: Value<'js>) -> JsResult<Self> {
+        let options = Object::from_value(value)?;
+        let stdio: Object = options.get("stdio")?;
+        Ok(SpawnOptions {
+            file: options.get::<_, Text>("file")?.0,
+            args: options.get("args")?,
+            env: options.get("env")?,
+            stdio: [stdio.get(0)?, stdio.get(1)?, stdio.get(2)?],
+            directory: options.get("directory")?,
+        })
+    }
+}
+
+fn stdio(number: i32) -> Result<Stdio, Errno> {
+    if number == -1 {
+        return Ok(Stdio::null());
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&*get(number)?, 3)?.into())
+}
+
+fn command(options: SpawnOptions) -> Result<Command, Errno> {
+    // Without a slash the standard library would search PATH.
+    if !options.file.contains('/') {
+        return Err(Errno::NOENT);
+    }
+    let [input, output, error] = options.stdio;
+    let mut command = Command::new(options.file);
+    let mut arguments = options.args.into_iter().map(|text| text.0);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).env_clear().process_group(0);
+    for variable in options.env {
+        let (name, value) = variable.0.split_once('=').ok_or(Errno::INVAL)?;
+        command.env(name, value);
+    }
+    command
+        .stdin(stdio(input)?)
+        .stdout(stdio(output)?)
+        .stderr(stdio(error)?);
+    if let Some(directory) = options.directory {
+        command.current_dir(directory.0);
+    }
+    Ok(command)
+}
+
+natives! {
+    /// Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors. `ended` is
+    /// called once when it has ended, with its exit code, or the number of the signal that ended it. Gives the child's process id.
+    fn spawn(options: SpawnOptions, ended: Callback<Ended>) -> Result<u32, Errno> {
+        let mut command = command(options)?;
+        event_loop::expect_children()?;
+        let child = command.spawn().map_err(|error| match error.kind() {
+            // A text with a NUL is refused before any call of the system.
+            std::io::ErrorKind::InvalidInput => Errno::INVAL,
+            _ => errno(error),
+        })?;
+        let pid = child.id();
+        event_loop::wait_for(child, ended);
+        Ok(pid)
+    }
+
+    /// Sends a signal to a process, or with a negative number to a process group; 0 only asks whether it is there.
+    fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
+        // 0 and -1 would mean our own group and everybody.
+        let target = Pid::from_raw(pid.saturating_abs()).filter(|_| pid != -1).ok_or(Errno::INVAL)?;
+        if signal == 0 {
+            return if pid < 0 {
+                rustix::process::test_kill_process_group(target)
+            } else {
+                rustix::process::test_kill_process(target)
+            };
+        }
+        let signal = Signal::from_named_raw(signal).ok_or(Errno::INVAL)?;
+        if pid < 0 { kill_process_group(target, signal) } else { kill_process(target, signal) }
+    }
+}
