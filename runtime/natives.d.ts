@@ -107,7 +107,14 @@ export interface Offloaded {
   /** As `natives.readdir`. */
   readdir(file: number, done: (result: ReadonlyArray<DirectoryEntry> | Failure) => void): Ticket
   /** `mount(2)`; flags are `MS_*`, `data` the options of the file system. */
-  mount(source: string, target: string, fileSystem: string, flags: number, data: string, done: (result: Status) => void): Ticket
+  mount(
+    source: string,
+    target: string,
+    fileSystem: string,
+    flags: number,
+    data: string,
+    done: (result: Status) => void
+  ): Ticket
   /** `umount2(2)`; flags are `MNT_*` and `UMOUNT_NOFOLLOW`. */
   umount(target: string, flags: number, done: (result: Status) => void): Ticket
   /** `CDROMEJECT` of `ioctl(2)`, on an open drive. */

@@ -12,6 +12,21 @@ use super::natives;
 use crate::event_loop::{self, Ended};
 use crate::values::{Argument, Callback, Text};
 
+const SPAWN_OPTIONS: &str = r#"/** How a child is started. */
+export interface SpawnOptions {
+  /** The executable's path; `PATH` is not searched. */
+  readonly file: string
+  /** All of argv, the name included. */
+  readonly args: ReadonlyArray<string>
+  /** The whole environment, as `NAME=value`. */
+  readonly env: ReadonlyArray<string>
+  /** Descriptors of ours that become standard input, output and error; `-1` is `/dev/null`. */
+  readonly stdio: readonly [number, number, number]
+  /** The working directory; ours without it. */
+  readonly directory?: string | undefined
+}
+"#;
+
 /// How a child is started.
 pub struct SpawnOptions {
     file: String,
@@ -24,7 +39,7 @@ pub struct SpawnOptions {
 impl SpawnOptions {
     /// The interface in TypeScript.
     pub fn interface() -> String {
-        include_str!("spawn.d.ts").into()
+        SPAWN_OPTIONS.into()
     }
 }
 

@@ -6,6 +6,7 @@ use rquickjs::{Ctx, Function, Object, Result as JsResult, Value};
 mod children;
 mod codecs;
 mod constants;
+mod declarations;
 pub mod files;
 mod network;
 mod offloaded;
@@ -13,12 +14,14 @@ pub mod process;
 mod scheduling;
 mod time;
 
+pub use declarations::declarations;
+
 /// One function of the table.
 pub struct Native {
     name: &'static str,
     docs: &'static [&'static str],
     /// Parameters and result, in TypeScript.
-    signature: fn() -> String,
+    signature: fn() -> (Vec<String>, String),
     code: Code,
 }
 
@@ -50,10 +53,10 @@ macro_rules! natives {
                 $(let $argument = $crate::natives::argument(params, &mut _position)?;)*
                 $crate::values::Outcome::into_value(body($($argument),*), params.ctx())
             }
-            fn signature() -> String {
-                $crate::natives::signature(
-                    &[$($crate::natives::parameter::<$type>(stringify!($argument))),*],
-                    &<$result as $crate::values::Outcome>::declaration(),
+            fn signature() -> (Vec<String>, String) {
+                (
+                    vec![$($crate::natives::parameter::<$type>(stringify!($argument))),*],
+                    <$result as $crate::values::Outcome>::declaration(),
                 )
             }
             $crate::natives::Native { name: stringify!($name), docs: &[$($doc),*], signature, code }
@@ -73,10 +76,6 @@ fn argument<'js, T: rquickjs::FromJs<'js>>(params: &Params<'_, 'js>, position: &
 
 fn parameter<T: crate::values::Argument>(name: &str) -> String {
     format!("{name}{}: {}", if T::OPTIONAL { "?" } else { "" }, T::declaration())
-}
-
-fn signature(parameters: &[String], result: &str) -> String {
-    format!("({}): {result}", parameters.join(", "))
 }
 
 /// The table, by concern.
@@ -110,36 +109,4 @@ pub fn install(ctx: &Ctx<'_>) -> JsResult<()> {
     }
     natives.set("offload", offload)?;
     ctx.globals().set("natives", natives)
-}
-
-/// The text of `natives.d.ts`.
-pub fn declarations() -> String {
-    let mut text = String::from(include_str!("header.d.ts"));
-    let records = [
-        files::Stat::interface(),
-        files::DirectoryEntry::interface(),
-        codecs::HttpHead::interface(),
-        codecs::UrlParts::interface(),
-        process::SystemName::interface(),
-        children::SpawnOptions::interface(),
-    ];
-    for record in records {
-        text.push_str(&format!("\n{record}"));
-    }
-    text.push_str(include_str!("offloaded.d.ts"));
-    declare(&mut text, offloaded::NATIVES);
-    text.push_str(include_str!("values.d.ts"));
-    for (section, natives) in TABLE {
-        text.push_str(&format!("\n  // {section}\n\n"));
-        declare(&mut text, natives);
-    }
-    text.push_str(include_str!("footer.d.ts"));
-    text
-}
-
-fn declare(text: &mut String, natives: &[Native]) {
-    for native in natives {
-        text.push_str(&crate::values::comment("  ", native.docs));
-        text.push_str(&format!("  {}{}\n", native.name, (native.signature)()));
-    }
 }

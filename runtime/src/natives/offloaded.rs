@@ -28,15 +28,10 @@ macro_rules! offloaded {
                 let done = super::argument(params, &mut _position)?;
                 crate::values::Outcome::into_value(offload(done, body($($argument),*)), params.ctx())
             }
-            fn signature() -> String {
+            fn signature() -> (Vec<String>, String) {
                 let result = <Result<$result, Errno> as crate::values::Outcome>::declaration();
-                super::signature(
-                    &[
-                        $(super::parameter::<$type>(stringify!($argument)),)*
-                        format!("done: (result: {result}) => void"),
-                    ],
-                    "Ticket",
-                )
+                let done = format!("done: (result: {result}) => void");
+                (vec![$(super::parameter::<$type>(stringify!($argument)),)* done], "Ticket".into())
             }
             super::Native { name: stringify!($name), docs: &[$($doc),*], signature, code }
         }),*];

@@ -1,6 +1,0 @@
-}
-
-declare global {
-  /** The boot runtime's natives; there on the executable only, never on Node. */
-  const natives: Natives
-}
