@@ -1,0 +1,349 @@
+import * as Effect from "effect/Effect"
+import type { DirectoryEntry as NativeEntry, Natives, Stat as NativeStat } from "../../../../runtime/natives.d.ts"
+import type { LinuxError } from "../../../errors/LinuxError.ts"
+import {
+  type DirectoryEntry,
+  type File,
+  type Kind,
+  Linux,
+  type OpenOptions,
+  type Place,
+  type ReadOptions,
+  show,
+  type Stat
+} from "../../../services/Linux.ts"
+import { attempt, attemptValue, errorOf, offload } from "./errors.ts"
+
+/** How much is read at once, in bytes: settings, keys and disc documents fit. */
+const portion = 64 * 1024
+
+/** {@link Linux} by the boot runtime's natives. */
+export const make = (system: Natives): Linux["Service"] => {
+  const { constants } = system
+  const number = (name: string): number => constants[name] ?? 0
+  const cwd = number("AT_FDCWD")
+  const always = number("O_CLOEXEC") | number("O_NOCTTY") | number("O_NONBLOCK")
+  const access = { read: number("O_RDONLY"), write: number("O_WRONLY"), readWrite: number("O_RDWR") }
+  const privateMount = number("MS_RDONLY") | number("MS_NOSUID") | number("MS_NODEV") | number("MS_NOEXEC")
+
+  const base = (place: Place): number =>
+    typeof place === "string" ? cwd : place.directory instanceof NativeFile ? place.directory.fd : -1
+  const nameOf = (place: Place): string => typeof place === "string" ? place : place.name
+
+  const flagsOf = (options: OpenOptions): number =>
+    always | access[options.access ?? "read"]
+    | (options.create === undefined ? 0 : number("O_CREAT"))
+    | (options.exclusive === true ? number("O_EXCL") : 0)
+    | (options.append === true ? number("O_APPEND") : 0)
+    | (options.directory === true ? number("O_DIRECTORY") : 0)
+    | (options.noFollow === true ? number("O_NOFOLLOW") : 0)
+
+  const opened = (place: Place, options: OpenOptions) =>
+    attempt(
+      system,
+      "openat",
+      place,
+      () => system.openat(base(place), nameOf(place), flagsOf(options), options.create ?? 0)
+    )
+
+  const close = (fd: number) =>
+    Effect.sync(() => {
+      system.close(fd)
+    })
+
+  const readFile = (place: Place, options: ReadOptions): Effect.Effect<Uint8Array, LinuxError> =>
+    Effect.suspend(() => {
+      const fd = system.openat(base(place), nameOf(place), flagsOf(options), 0)
+      if (fd < 0) return Effect.fail(errorOf(system, "openat", place, fd))
+      const content = new Content(options.maximum)
+      let part: Uint8Array | number
+      do {
+        part = system.read(fd, content.wanted)
+      } while (typeof part !== "number" && content.takes(part))
+      system.close(fd)
+      return finished(place, content, part)
+    })
+
+  const finished = (place: Place, content: Content, last: Uint8Array | number) => {
+    if (typeof last === "number") return Effect.fail(errorOf(system, "read", place, last))
+    if (content.length > content.maximum) {
+      return Effect.fail(errorOf(system, "read", place, -number("EFBIG")))
+    }
+    return Effect.succeed(content.bytes())
+  }
+
+  const slowly = <A>(place: Place, options: OpenOptions, use: (fd: number) => Effect.Effect<A, LinuxError>) =>
+    Effect.scoped(Effect.flatMap(
+      Effect.acquireRelease(
+        offload<number>(
+          system,
+          "openat",
+          place,
+          (done) => system.offload.openat(base(place), nameOf(place), flagsOf(options), 0, done)
+        ),
+        close,
+        // Or a drive that does not answer would outlast every deadline.
+        { interruptible: true }
+      ),
+      use
+    ))
+
+  const readSlowly = (place: Place, options: ReadOptions): Effect.Effect<Uint8Array, LinuxError> =>
+    slowly(place, options, (fd) => {
+      const content = new Content(options.maximum)
+      const more: Effect.Effect<Uint8Array, LinuxError> = Effect.flatMap(
+        offload<Uint8Array | number>(system, "read", place, (done) => system.offload.read(fd, content.wanted, done)),
+        (part) => typeof part !== "number" && content.takes(part) ? more : finished(place, content, part)
+      )
+      return more
+    })
+
+  const stat = (place: Place, follow: boolean) =>
+    Effect.map(
+      attemptValue(system, "fstatat", place, () => system.fstatat(base(place), nameOf(place), follow)),
+      statOf
+    )
+
+  const list = (place: Place): Effect.Effect<ReadonlyArray<DirectoryEntry>, LinuxError> =>
+    Effect.suspend(() => {
+      const fd = system.openat(base(place), nameOf(place), always | number("O_DIRECTORY"), 0)
+      if (fd < 0) return Effect.fail(errorOf(system, "openat", place, fd))
+      const entries = system.readdir(fd)
+      const found = typeof entries === "number" ? entries : entries.map((entry) => entryOf(fd, entry))
+      system.close(fd)
+      return typeof found === "number" ? Effect.fail(errorOf(system, "getdents", place, found)) : Effect.succeed(found)
+    })
+
+  /** Some file systems do not tell what their entries are (readdir(3)). */
+  const entryOf = (fd: number, { name, type }: NativeEntry): DirectoryEntry => {
+    if (type !== 0) return { name, kind: kindOf(type) }
+    const status = system.fstatat(fd, name, false)
+    return { name, kind: typeof status === "number" ? "other" : kindOf(status.mode) }
+  }
+
+  const eject = (device: string) =>
+    slowly(
+      device,
+      {},
+      (fd) => Effect.asVoid(offload<number>(system, "ioctl", device, (done) => system.offload.eject(fd, done)))
+    )
+
+  return Linux.of({
+    euid: system.geteuid(),
+    stderr: new NativeFile(system, 2, "/dev/stderr"),
+    open: (place, options = {}) =>
+      Effect.map(
+        Effect.acquireRelease(opened(place, options), close),
+        (fd) => new NativeFile(system, fd, show(place))
+      ),
+    readFile: (place, options) => options.slow === true ? readSlowly(place, options) : readFile(place, options),
+    stat: (place) => stat(place, true),
+    lstat: (place) => stat(place, false),
+    list,
+    mkdir: (place, mode) =>
+      Effect.asVoid(attempt(system, "mkdirat", place, () => system.mkdirat(base(place), nameOf(place), mode))),
+    unlink: (place) =>
+      Effect.asVoid(attempt(system, "unlinkat", place, () => system.unlinkat(base(place), nameOf(place), false))),
+    rmdir: (place) =>
+      Effect.asVoid(attempt(system, "unlinkat", place, () => system.unlinkat(base(place), nameOf(place), true))),
+    rename: (from, to) =>
+      Effect.asVoid(
+        attempt(system, "renameat", to, () => system.renameat(base(from), nameOf(from), base(to), nameOf(to)))
+      ),
+    symlink: (target, place) =>
+      Effect.asVoid(attempt(system, "symlinkat", place, () => system.symlinkat(target, base(place), nameOf(place)))),
+    readLink: (place) => attemptValue(system, "readlinkat", place, () => system.readlinkat(base(place), nameOf(place))),
+    realPath: (path) => attemptValue(system, "realpath", path, () => system.realpath(path)),
+    chmod: (place, mode) =>
+      Effect.asVoid(attempt(system, "fchmodat", place, () => system.fchmodat(base(place), nameOf(place), mode))),
+    lchown: (place, uid, gid) =>
+      Effect.asVoid(
+        attempt(system, "fchownat", place, () => system.fchownat(base(place), nameOf(place), uid, gid, false))
+      ),
+    setHostname: (name) => Effect.asVoid(attempt(system, "sethostname", "", () => system.sethostname(name))),
+    mount: ({ device, directory, type }) =>
+      Effect.asVoid(offload<number>(
+        system,
+        "mount",
+        device,
+        (done) => system.offload.mount(device, directory, type, privateMount, "", done)
+      )),
+    unmount: (directory, options) =>
+      Effect.asVoid(offload<number>(
+        system,
+        "umount2",
+        directory,
+        (done) =>
+          system.offload.umount(
+            directory,
+            number("UMOUNT_NOFOLLOW") | (options?.lazy === true ? number("MNT_DETACH") : 0),
+            done
+          )
+      )),
+    eject
+  })
+}
+
+/** What is read of a file, up to one byte more than is allowed. */
+class Content {
+  readonly maximum: number
+  readonly #parts: Array<Uint8Array> = []
+  length = 0
+
+  constructor(maximum: number) {
+    this.maximum = maximum
+  }
+
+  /** How much to read next. */
+  get wanted(): number {
+    return Math.min(portion, this.maximum + 1 - this.length)
+  }
+
+  /** Adds a part; whether there may be another. */
+  takes(part: Uint8Array): boolean {
+    if (part.length === 0) return false
+    this.#parts.push(part)
+    this.length += part.length
+    return this.length <= this.maximum
+  }
+
+  bytes(): Uint8Array {
+    const [first = new Uint8Array()] = this.#parts
+    if (this.#parts.length < 2) return first
+    const all = new Uint8Array(this.length)
+    let offset = 0
+    for (const part of this.#parts) {
+      all.set(part, offset)
+      offset += part.length
+    }
+    return all
+  }
+}
+
+class NativeFile implements File {
+  readonly #system: Natives
+  readonly fd: number
+  readonly path: string
+
+  constructor(system: Natives, fd: number, path: string) {
+    this.#system = system
+    this.fd = fd
+    this.path = path
+  }
+
+  get stat(): Effect.Effect<Stat, LinuxError> {
+    return Effect.map(attemptValue(this.#system, "fstat", this.path, () => this.#system.fstat(this.fd)), statOf)
+  }
+
+  read(maximum: number): Effect.Effect<Uint8Array, LinuxError> {
+    return attemptValue(this.#system, "read", this.path, () => this.#system.read(this.fd, maximum))
+  }
+
+  readAt(offset: number, maximum: number): Effect.Effect<Uint8Array, LinuxError> {
+    return attemptValue(this.#system, "pread", this.path, () => {
+      const bytes = new Uint8Array(maximum)
+      let length = 0
+      while (length < maximum) {
+        const part = this.#system.pread(this.fd, maximum - length, offset + length)
+        if (typeof part === "number") return part
+        if (part.length === 0) break
+        bytes.set(part, length)
+        length += part.length
+      }
+      return bytes.subarray(0, length)
+    })
+  }
+
+  write(content: string | Uint8Array): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(attempt(this.#system, "write", this.path, () => this.#writeAll(content)))
+  }
+
+  writeAt(offset: number, bytes: Uint8Array): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(attempt(this.#system, "pwrite", this.path, () => {
+      let written = 0
+      while (written < bytes.length) {
+        const count = this.#system.pwrite(this.fd, bytes.subarray(written), offset + written)
+        if (count < 0) return count
+        written += count
+      }
+      return written
+    }))
+  }
+
+  writeUnsafe(content: string): LinuxError | undefined {
+    const status = this.#writeAll(content)
+    if (status >= 0 || status === -(this.#system.constants["EAGAIN"] ?? 0)) return undefined
+    return errorOf(this.#system, "write", this.path, status)
+  }
+
+  #writeAll(content: string | Uint8Array): number {
+    const bytes = typeof content === "string" ? this.#system.encodeUtf8(content) : content
+    let written = 0
+    while (written < bytes.length) {
+      const count = this.#system.write(this.fd, written === 0 ? bytes : bytes.subarray(written))
+      if (count < 0) return count
+      written += count
+    }
+    return written
+  }
+
+  truncate(size: number): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(attempt(this.#system, "ftruncate", this.path, () => this.#system.ftruncate(this.fd, size)))
+  }
+
+  get sync(): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(
+      offload<number>(this.#system, "fsync", this.path, (done) => this.#system.offload.fsync(this.fd, done))
+    )
+  }
+
+  chmod(mode: number): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(attempt(this.#system, "fchmod", this.path, () => this.#system.fchmod(this.fd, mode)))
+  }
+
+  chown(uid: number, gid: number): Effect.Effect<void, LinuxError> {
+    return Effect.asVoid(attempt(this.#system, "fchown", this.path, () => this.#system.fchown(this.fd, uid, gid)))
+  }
+
+  /** Both kinds of lock: cloud-init and azure-init take flock(2), the Hyper-V daemon takes fcntl(2). */
+  get tryLock(): Effect.Effect<boolean, LinuxError> {
+    return Effect.suspend(() => {
+      const system = this.#system
+      const { EAGAIN = 0, EWOULDBLOCK = EAGAIN, EACCES = 0, LOCK_EX = 0, LOCK_NB = 0, LOCK_UN = 0 } = system.constants
+      const taken = system.flock(this.fd, LOCK_EX | LOCK_NB)
+      if (taken === -EWOULDBLOCK) return Effect.succeed(false)
+      if (taken < 0) return Effect.fail(errorOf(system, "flock", this.path, taken))
+      const range = system.lockRange(this.fd, LOCK_EX)
+      if (range >= 0) return Effect.succeed(true)
+      system.flock(this.fd, LOCK_UN)
+      return range === -EAGAIN || range === -EACCES
+        ? Effect.succeed(false)
+        : Effect.fail(errorOf(system, "fcntl", this.path, range))
+    })
+  }
+}
+
+const kindOf = (mode: number): Kind => {
+  switch (mode & 0o170000) {
+    case 0o100000:
+      return "file"
+    case 0o040000:
+      return "directory"
+    case 0o120000:
+      return "link"
+    default:
+      return "other"
+  }
+}
+
+const statOf = (stat: NativeStat): Stat => ({
+  kind: kindOf(stat.mode),
+  mode: stat.mode & 0o7777,
+  uid: stat.uid,
+  gid: stat.gid,
+  size: stat.size,
+  links: stat.nlink,
+  device: stat.dev,
+  inode: stat.ino,
+  modified: stat.mtimeMs
+})
