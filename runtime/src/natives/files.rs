@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rquickjs::{Ctx, Result as JsResult, Value};
-use rustix::buffer::spare_capacity;
+use rustix::buffer::{SpareCapacity, spare_capacity};
 use rustix::fs::{
     self, Access, AtFlags, CWD, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps,
     Uid,
@@ -150,23 +150,25 @@ tuple! {
 /// No call reads more, so that a wrong number takes no memory.
 const LARGEST_READ: f64 = (16 << 20) as f64;
 
-/// A buffer for so many bytes.
-pub fn buffer(maximum: f64) -> Vec<u8> {
-    Vec::with_capacity(maximum.clamp(0.0, LARGEST_READ) as usize)
+/// Fills a new buffer for so many bytes.
+fn fill(maximum: f64, call: impl FnOnce(SpareCapacity<'_, u8>) -> Result<usize, Errno>) -> Result<Bytes, Errno> {
+    let mut bytes = Vec::with_capacity(maximum.clamp(0.0, LARGEST_READ) as usize);
+    // A buffer without room is refused by a panic.
+    if bytes.capacity() > 0 {
+        call(spare_capacity(&mut bytes))?;
+    }
+    Ok(Bytes(bytes))
 }
 
 /// `read(2)` into a new buffer.
 pub fn read_some(file: &File, maximum: f64) -> Result<Bytes, Errno> {
-    let mut bytes = buffer(maximum);
-    rustix::io::read(file, spare_capacity(&mut bytes))?;
-    Ok(Bytes(bytes))
+    fill(maximum, |buffer| rustix::io::read(file, buffer))
 }
 
 /// `pread(2)` into a new buffer.
 pub fn read_at(file: &File, maximum: f64, offset: f64) -> Result<Bytes, Errno> {
-    let mut bytes = buffer(maximum);
-    rustix::io::pread(file, spare_capacity(&mut bytes), position(offset)?)?;
-    Ok(Bytes(bytes))
+    let offset = position(offset)?;
+    fill(maximum, |buffer| rustix::io::pread(file, buffer, offset))
 }
 
 /// `openat(2)`, close-on-exec.
