@@ -9,6 +9,7 @@ use rquickjs::{
 };
 use rustix::process::{Resource, getrlimit};
 
+use crate::heap::Heap;
 use crate::{event_loop, natives};
 
 /// What the program may hold. A whole boot takes 8 MiB; more is a fault, or an attack, and must not starve a small VM.
@@ -90,7 +91,7 @@ pub fn run_source(name: &str, source: Vec<u8>) -> i32 {
 
 fn with_engine<T>(body: impl FnOnce(&Context, &Runtime) -> T) -> T {
     natives::process::restore_signals();
-    let Ok(runtime) = Runtime::new() else {
+    let Ok(runtime) = Runtime::new_with_alloc(Heap::new()) else {
         die("no memory for the engine")
     };
     runtime.set_memory_limit(MEMORY_LIMIT);

@@ -4,6 +4,7 @@
 
 pub mod engine;
 mod event_loop;
+mod heap;
 mod natives;
 mod values;
 

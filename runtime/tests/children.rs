@@ -47,7 +47,9 @@ fn a_child_reads_and_writes_our_pipes() {
     expect(
         r#"
 const [inReader, inWriter] = natives.pipe(), [outReader, outWriter] = natives.pipe()
-run(["/bin/cat"], [inReader, outWriter, 2], (code) => say("cat", code))
+let output = ""
+const ended = Promise.withResolvers(), read = Promise.withResolvers()
+run(["/bin/cat"], [inReader, outWriter, 2], ended.resolve)
 natives.close(inReader)
 natives.close(outWriter)
 natives.write(inWriter, "through cat")
@@ -55,11 +57,14 @@ natives.close(inWriter)
 natives.setNonblocking(outReader)
 natives.watch(outReader, C.POLLIN, () => {
   const bytes = natives.read(outReader, 100)
-  if (bytes.length > 0) say(natives.decodeUtf8(bytes, true))
-  else natives.close(outReader)
+  if (bytes.length > 0) output += natives.decodeUtf8(bytes, true)
+  else { natives.close(outReader); read.resolve() }
 })
+const code = await ended.promise
+await read.promise
+say(output, code)
 "#,
-        "through cat\ncat 0",
+        "through cat 0",
     );
 }
 
@@ -87,15 +92,18 @@ fn a_signal_to_the_group_ends_the_childs_children_too() {
     expect(
         r#"
 const [reader, writer] = natives.pipe()
-const pid = run(["/bin/sh", "-c", "sleep 60 & echo up; wait"], [-1, writer, -1], (code, signal) => say("child", code, signal))
+const ended = Promise.withResolvers(), closed = Promise.withResolvers()
+const pid = run(["/bin/sh", "-c", "sleep 60 & echo up; wait"], [-1, writer, -1], (code, signal) => ended.resolve([code, signal]))
 natives.close(writer)
 natives.watch(reader, C.POLLIN, () => {
   const bytes = natives.read(reader, 100)
   if (bytes.length > 0) say(natives.kill(-pid, C.SIGTERM))
-  else { say("pipe closed"); natives.close(reader) }
+  else { natives.close(reader); closed.resolve() }
 })
+await closed.promise
+say(await ended.promise)
 "#,
-        "0\npipe closed\nchild null 15",
+        "0\n[null,15]",
     );
 }
 
