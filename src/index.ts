@@ -7,6 +7,7 @@ export { clean } from "./programs/clean.ts"
 export { parse } from "./programs/commandLine.ts"
 export { boot, type Invocation } from "./programs/invocation.ts"
 export { provision } from "./programs/provision.ts"
+export { requireRoot } from "./programs/requireRoot.ts"
 
 export { AgentLog } from "./services/AgentLog.ts"
 export { CurrentSettings } from "./services/CurrentSettings.ts"

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { error as print } from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Main from "./layers/Main.ts"
@@ -7,6 +8,7 @@ import * as Console from "./layers/telemetry/console.ts"
 import { clean } from "./programs/clean.ts"
 import { boot } from "./programs/invocation.ts"
 import { provision } from "./programs/provision.ts"
+import { requireRoot } from "./programs/requireRoot.ts"
 
 const agent = Effect.gen(function*() {
   const stdio = yield* Stdio.Stdio
@@ -16,6 +18,8 @@ const agent = Effect.gen(function*() {
     : yield* Effect.flatMap(Effect.promise(() => import("./programs/commandLine.ts")), ({ parse }) => parse(argv)).pipe(
       Effect.provide(Console.layer)
     )
+  if (invocation._tag === "Nothing") return
+  yield* Effect.tapError(requireRoot, ({ message }) => Effect.provide(print(message), Console.layer))
   switch (invocation._tag) {
     case "Provision":
       return yield* provision(invocation.groups, invocation.wrongGroups).pipe(
@@ -23,8 +27,6 @@ const agent = Effect.gen(function*() {
       )
     case "Clean":
       return yield* clean(invocation).pipe(Effect.provide(Main.layer(invocation.config)))
-    case "Nothing":
-      return
   }
 })
 
