@@ -20,7 +20,13 @@ import * as Identity from "../../src/layers/test/VmIdentity.ts"
 import * as WireServer from "../../src/layers/test/WireServer.ts"
 import { provision } from "../../src/programs/provision.ts"
 import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
+import type { HostnameProvisioner } from "../../src/services/HostnameProvisioner.ts"
+import type { Imds as ImdsService } from "../../src/services/Imds.ts"
+import type { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
+import type { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
 import { SettingsLoaded } from "../../src/services/SettingsLoaded.ts"
+import type { SshProvisioner } from "../../src/services/SshProvisioner.ts"
+import type { UserProvisioner } from "../../src/services/UserProvisioner.ts"
 
 export const vmId = VmId.make("550e8400-e29b-41d4-a716-446655440000")
 export const username = Username.make("azureuser")
@@ -53,6 +59,12 @@ export const makeAgent = (options: {
   readonly settingsErrors?: ReadonlyArray<SettingsProblem>
   readonly groups?: ReadonlyArray<GroupName>
   readonly wrongGroups?: ReadonlyArray<string>
+  /** Services in place of the fakes. */
+  readonly instead?:
+    | Layer.Layer<
+      HostnameProvisioner | PasswordProvisioner | ProvisioningMedia | SshProvisioner | UserProvisioner
+    >
+    | Layer.Layer<ImdsService | ProvisioningMedia>
 } = {}) => {
   const imds = Imds.make(options.imds ?? [metadata])
   const media = Media.make(options.media ?? [Option.none()], options.stuckMedia)
@@ -76,7 +88,8 @@ export const makeAgent = (options: {
     kvp.layer,
     Identity.make(options.vmId ?? vmId, options.platform).layer,
     Layer.succeed(CurrentSettings, settings),
-    Layer.succeed(SettingsLoaded, { settings, files: [], errors: options.settingsErrors ?? [], warnings: [] })
+    Layer.succeed(SettingsLoaded, { settings, files: [], errors: options.settingsErrors ?? [], warnings: [] }),
+    options.instead ?? Layer.empty
   )
   /** Boots once; the exit status of the process. */
   const boot = Effect.map(

@@ -1,0 +1,115 @@
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Tracer from "effect/Tracer"
+import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
+import type { Reportable } from "../domain/Reportable.ts"
+import type { UserAccount } from "../domain/UserAccount.ts"
+import { UnhandledError } from "../errors/UnhandledError.ts"
+import { CurrentSettings } from "../services/CurrentSettings.ts"
+import { HostnameProvisioner } from "../services/HostnameProvisioner.ts"
+import { PasswordProvisioner } from "../services/PasswordProvisioner.ts"
+import { SshProvisioner } from "../services/SshProvisioner.ts"
+import { UserProvisioner } from "../services/UserProvisioner.ts"
+import type { Planned } from "./plan.ts"
+
+/** What failed, in the order of the report; empty when all is well. */
+export type Failures = ReadonlyArray<Reportable>
+
+/** Logs what failed in a step, a defect included, and fails with it. */
+const loggedStep = <A, E extends Reportable, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, Reportable, R> =>
+  Effect.catchCause(work, (cause) => {
+    const error: Reportable = Option.getOrElse(
+      Cause.findErrorOption(cause),
+      () => new UnhandledError({ detail: Cause.pretty(cause) })
+    )
+    return Effect.andThen(
+      Effect.logError("A part of provisioning failed", { error: error.message }),
+      Effect.fail(error)
+    )
+  })
+
+/** Runs one step to its end. Its failure, a defect included, is logged and returned, and does not interrupt the others. */
+export const failuresOf = <A, E extends Reportable, R>(
+  work: Effect.Effect<A, E, R>
+): Effect.Effect<Failures, never, R> =>
+  Effect.match(loggedStep(work), { onSuccess: () => [], onFailure: (error) => [error] })
+
+const nothing: Effect.Effect<Failures> = Effect.succeed([])
+
+/** Runs every branch at once and to its end; returns what failed in the order of the list, whichever failed first. */
+const allAtOnce = <R>(branches: ReadonlyArray<Effect.Effect<Failures, never, R>>): Effect.Effect<Failures, never, R> =>
+  Effect.map(Effect.all(branches, { concurrency: "unbounded" }), Arr.flatten)
+
+/** What an account needs to let its owner in: password, keys and sudo. `outer` is the span of the whole. */
+const provisionAccess = Effect.fnUntraced(function*(
+  plan: ProvisioningPlan,
+  account: UserAccount,
+  outer: Tracer.AnySpan | undefined
+) {
+  const password = yield* PasswordProvisioner
+  const ssh = yield* SshProvisioner
+  const users = yield* UserProvisioner
+  return yield* allAtOnce([
+    failuresOf(
+      plan.password._tag === "Set"
+        ? password.set(account.name, plan.password.password)
+        : password.lock(account.name)
+    ),
+    failuresOf(
+      plan.keys.length === 0
+        ? Effect.void
+        : ssh.installKeys(account, plan.keys).pipe(Effect.withSpan("provision:provision_ssh_keys", { parent: outer }))
+    ),
+    failuresOf(users.grantSudo(account.name))
+  ])
+})
+
+/** The account, and then what it needs. `outer` is the span of the whole. */
+const provisionUser = Effect.fnUntraced(function*(plan: ProvisioningPlan, outer: Tracer.AnySpan | undefined) {
+  const users = yield* UserProvisioner
+  const ensured = yield* Effect.result(loggedStep(
+    users.ensure({
+      name: plan.username.value,
+      groups: plan.groups,
+      createMissingGroups: plan.createMissingGroups
+    }).pipe(Effect.withSpan("provision:create_user"))
+  ))
+  if (Result.isFailure(ensured)) return [ensured.failure]
+  const { account, problems } = ensured.success
+  const flaws = yield* Effect.forEach(problems, (problem) => failuresOf(Effect.fail(problem)))
+  return [...flaws.flat(), ...yield* provisionAccess(plan, account, outer)]
+})
+
+/**
+ * Does all that the plan says, every branch at once and to its end, and returns what failed.
+ *
+ * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, hostname.
+ */
+export const applyPlan = Effect.fn("provision:provision")(function*(planned: Planned) {
+  const settings = yield* CurrentSettings
+  const hostnames = yield* HostnameProvisioner
+  const ssh = yield* SshProvisioner
+  const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
+
+  const user = Option.match(planned.plan, { onNone: () => nothing, onSome: (plan) => provisionUser(plan, outer) })
+  const sshd = Option.match(planned.plan, {
+    onNone: () => nothing,
+    onSome: ({ allowPasswords }) =>
+      settings.ssh.configure_sshd_password_authentication
+        ? failuresOf(ssh.allowPasswords(allowPasswords).pipe(Effect.withSpan("provision:update_ssh_config")))
+        : nothing
+  })
+  const hostname = Option.match(planned.hostname, {
+    onNone: () => nothing,
+    onSome: ({ value }) => failuresOf(hostnames.set(value).pipe(Effect.withSpan("provision:set_hostname")))
+  })
+  // The spans are nested as azure-init's, although the work is not.
+  const core = Effect.all({ hostname, user }, { concurrency: "unbounded" }).pipe(
+    Effect.withSpan("provision:provision_core")
+  )
+  const failed = yield* Effect.all({ core, sshd }, { concurrency: "unbounded" })
+  return [...failed.core.user, ...failed.sshd, ...failed.core.hostname]
+})

@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
+import { HostnameError } from "../../src/errors/HostnameError.ts"
+import { MediaError } from "../../src/errors/MediaError.ts"
+import { PasswordError } from "../../src/errors/PasswordError.ts"
+import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
+import { UserError } from "../../src/errors/UserError.ts"
+import { HostnameProvisioner } from "../../src/services/HostnameProvisioner.ts"
+import { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
+import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
+import { SshProvisioner } from "../../src/services/SshProvisioner.ts"
+import { UserProvisioner } from "../../src/services/UserProvisioner.ts"
+import { makeAgent } from "../support/agent.ts"
+import { turnsUntil } from "../support/turns.ts"
+
+const user = "azureuser"
+
+/** The steps that run at the same time, in the order of the report. */
+const parallel = ["password", "keys", "sudo", "sshd", "hostname"] as const
+
+type Step = (typeof parallel)[number]
+
+/** How long each step takes before it fails, in milliseconds; a step that is not named succeeds. */
+type Script = Readonly<Partial<Record<Step | "groups" | "media", number>>>
+
+/** The reason of each step's failure. */
+const reasons = {
+  groups: "failed to provision user",
+  password: "failed to provision password",
+  keys: "I/O error",
+  sudo: "failed to provision user",
+  sshd: "failed to update sshd config",
+  hostname: "failed to provision hostname",
+  media: "failed to unmount provisioning media"
+} as const
+
+/** Provisioners of which each step fails after its own time, with a detail that says which it is. */
+const failing = (script: Script) => {
+  const after = <E>(step: Step, error: (detail: string) => E) => {
+    const delay = script[step]
+    return delay === undefined ? Effect.void : Effect.delay(Effect.fail(error(`the ${step} step`)), delay)
+  }
+  return Layer.mergeAll(
+    Layer.succeed(HostnameProvisioner, {
+      set: (hostname) => after("hostname", (detail) => new HostnameError({ hostname, detail }))
+    }),
+    Layer.succeed(PasswordProvisioner, {
+      set: () => Effect.void,
+      lock: (name) => after("password", (detail) => new PasswordError({ user: name, operation: "lock", detail }))
+    }),
+    Layer.succeed(SshProvisioner, {
+      installKeys: () =>
+        Effect.as(after("keys", (detail) => new SshKeysError({ user, path: "/keys", detail })), "/keys"),
+      allowPasswords: () => after("sshd", (detail) => new SshdConfigError({ path: "/sshd", detail }))
+    }),
+    Layer.succeed(UserProvisioner, {
+      ensure: ({ name }) =>
+        Effect.succeed({
+          account: { name, uid: 1000, gid: 1000, home: `/home/${name}` },
+          problems: script.groups === undefined
+            ? []
+            : [new UserError({ user, operation: "join", detail: "the groups step" })]
+        }).pipe(Effect.delay(script.groups ?? 0)),
+      grantSudo: () => after("sudo", (detail) => new UserError({ user, operation: "write the sudo rule", detail }))
+    }),
+    Layer.succeed(ProvisioningMedia, {
+      environment: Effect.succeed(Option.none()),
+      released: script.media === undefined
+        ? Effect.void
+        : Effect.fail(new MediaError({ device: "/dev/sr0", kind: "unmount", detail: "the media step" }))
+    })
+  )
+}
+
+/** Boots with these failures; the steps in the order in which the report names them, and its first reason. */
+const reported = Effect.fnUntraced(function*(script: Script) {
+  const agent = makeAgent({ instead: failing(script) })
+  const running = yield* Effect.forkChild(agent.boot)
+  // Fingerprints are made by the platform's own threads, outside the test's clock.
+  yield* turnsUntil(() => agent.wireServer.calls.length > 0, TestClock.adjust("1 milli"))
+  assert.strictEqual(yield* Fiber.join(running), 1)
+  const description = agent.wireServer.calls[0]?.description ?? ""
+  return {
+    steps: [...description.matchAll(/the (\w+) step/g)].map(([, step]) => step),
+    reason: /\|reason=([^|]+)\|/.exec(description)?.[1]
+  }
+})
+
+const permutations = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  all.length === 0
+    ? [[]]
+    : all.flatMap((first, index) => permutations(all.toSpliced(index, 1)).map((rest) => [first, ...rest]))
+
+const order = ["groups", ...parallel, "media"] as const
+
+describe("the order of reported failures", () => {
+  it.effect("is user, password, keys, sudo, sshd, hostname, media in every order of time", () =>
+    Effect.forEach(permutations(parallel), (inTime) =>
+      Effect.gen(function*() {
+        const script = Object.fromEntries(inTime.map((step, index) => [step, index + 1]))
+        assert.deepStrictEqual(yield* reported({ ...script, groups: 1, media: 0 }), {
+          steps: [...order],
+          reason: "failed to provision user"
+        })
+      }), { discard: true }))
+
+  it.effect.prop(
+    "has the same first reason whichever of the failures comes first",
+    {
+      script: Schema.Struct(Object.fromEntries(order.map((step) => [
+        step,
+        Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 })))
+      ])))
+    },
+    ({ script }) =>
+      Effect.gen(function*() {
+        const failed = order.filter((step) => script[step] !== undefined)
+        if (failed.length === 0) return
+        const { reason, steps } = yield* reported(script)
+        assert.deepStrictEqual(steps, failed)
+        assert.strictEqual(reason, reasons[failed[0] ?? "media"])
+      })
+  )
+})
