@@ -23,6 +23,14 @@ export interface OvfEnvironment {
   readonly provisionGuestProxyAgent: boolean
 }
 
+/** Whether the disc is that of a VM that waits in a pool for its owner, by its flag or by the kind of its pool. */
+export const isPreprovisioned = (disc: OvfEnvironment): boolean =>
+  disc.preprovisionedVm || !/^(none)?$/i.test(disc.preprovisionedVmType)
+
+/** Whether the disc bars logins by password; without a flag, when it has no password. */
+export const refusesPasswords = (disc: OvfEnvironment): boolean =>
+  Option.getOrElse(disc.disablePasswordAuthentication, () => Option.isNone(disc.password))
+
 /** Why a document is refused. `password` is the one trouble that is not with the document's form. */
 export interface OvfProblem {
   readonly kind: "document" | "password"

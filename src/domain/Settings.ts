@@ -26,6 +26,8 @@ export interface Settings {
     readonly request_timeout_secs: Duration.Duration
     readonly retry_interval_secs: Duration.Duration
     readonly total_retry_timeout_secs: Duration.Duration
+    /** How long IMDS may take after a complete disc has been read; zero for as long as without one. */
+    readonly grace_with_media_secs: Duration.Duration
   }
   readonly provisioning_media: { readonly enable: boolean }
   readonly azure_proxy_agent: { readonly enable: boolean }
@@ -83,14 +85,16 @@ const longest = 86_400
 /** An interval of 0 would ask without pause. */
 const shortest = 0.01
 
-const seconds: Kind<Duration.Duration> = {
+const secondsFrom = (minimum: number): Kind<Duration.Duration> => ({
   decode: (value) =>
     Option.map(
-      Schema.decodeUnknownOption(Schema.Finite.check(Schema.isBetween({ minimum: shortest, maximum: longest })))(value),
+      Schema.decodeUnknownOption(Schema.Finite.check(Schema.isBetween({ minimum, maximum: longest })))(value),
       Duration.seconds
     ),
-  expected: `a number of seconds from ${shortest} to ${longest}`
-}
+  expected: `a number of seconds from ${minimum} to ${longest}`
+})
+
+const seconds = secondsFrom(shortest)
 
 const bool = kind(Schema.Boolean, "true or false")
 
@@ -190,7 +194,7 @@ export const decodeSettings = (table: Table): DecodedSettings => {
     return decoded
   })
 
-  // The defaults are azure-init's (`config.rs`) for its keys; ours are `imds.endpoint`, `user_provisioners.groups` and `create_missing_groups`,
+  // The defaults are azure-init's (`config.rs`) for its keys; ours are `imds.endpoint` and `grace_with_media_secs`, `user_provisioners.groups` and `create_missing_groups`,
   // `password_provisioners.allow`, `wireserver.retry_interval_secs` and `report_in_progress`, and the hostname backend `file`.
   const settings: Settings = {
     ssh: {
@@ -215,7 +219,8 @@ export const decodeSettings = (table: Table): DecodedSettings => {
       connection_timeout_secs: imds.get("connection_timeout_secs", seconds, Duration.seconds(30)),
       request_timeout_secs: imds.get("request_timeout_secs", seconds, Duration.seconds(60)),
       retry_interval_secs: imds.get("retry_interval_secs", seconds, Duration.seconds(2)),
-      total_retry_timeout_secs: imds.get("total_retry_timeout_secs", seconds, Duration.seconds(300))
+      total_retry_timeout_secs: imds.get("total_retry_timeout_secs", seconds, Duration.seconds(300)),
+      grace_with_media_secs: imds.get("grace_with_media_secs", secondsFrom(0), Duration.seconds(10))
     },
     provisioning_media: { enable: media.get("enable", bool, true) },
     azure_proxy_agent: { enable: proxy.get("enable", bool, true) },

@@ -36,3 +36,14 @@ export class ImdsError extends Schema.TaggedError<ImdsError>()("ImdsError", {
     return `no instance metadata from ${this.url} after ${attempts}: ${this.detail}; ${advice}`
   }
 }
+
+/** IMDS had not answered when its grace beside a complete provisioning disc was over; the disc is used alone, so nothing reports this. */
+export class ImdsLateError extends Schema.TaggedError<ImdsLateError>()("ImdsLateError", {
+  /** Seconds from the moment when the disc had been read. */
+  grace: Schema.Finite
+}) {
+  override get message(): string {
+    return `no instance metadata within ${this.grace} s after a complete provisioning disc was read; `
+      + "imds.grace_with_media_secs sets how long to wait"
+  }
+}

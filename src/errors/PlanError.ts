@@ -31,8 +31,10 @@ export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("
   /** The field as its source names it: `compute.osProfile.adminUsername`, `HostName`. */
   field: Schema.String,
   source: Schema.String,
-  /** The value, shortened. */
+  /** The value, or its beginning. */
   found: Schema.String,
+  /** How many characters the whole value has. */
+  length: Schema.Int,
   expected: Schema.String
 }) {
   /** cloud-init's text for metadata that makes no sense. */
@@ -45,7 +47,9 @@ export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("
   }
 
   override get message(): string {
-    return `${this.source}: ${this.field}: found ${JSON.stringify(this.found)}, expected ${this.expected}`
+    const shown = Array.from(this.found).length
+    const cut = shown < this.length ? ` (the first ${shown} of ${this.length} characters)` : ""
+    return `${this.source}: ${this.field}: found ${JSON.stringify(this.found)}${cut}, expected ${this.expected}`
   }
 }
 

@@ -17,7 +17,8 @@ import { SettingsLoaded } from "../services/SettingsLoaded.ts"
 import type { LoadedSettings } from "../services/SettingsSource.ts"
 import { VmIdentity } from "../services/VmIdentity.ts"
 import { applyPlan, failuresOf } from "./apply.ts"
-import { getEnvironment, makePlan } from "./plan.ts"
+import { getEnvironment } from "./environment.ts"
+import { makePlan } from "./plan.ts"
 import { reportFailure, reportInProgress, reportReady } from "./report.ts"
 
 /** An agent that finds another one at work waits this long for it; a first boot takes well under a minute when Azure answers. */

@@ -67,7 +67,8 @@ export const reportInProgress = Effect.fnUntraced(
     yield* flush.pipe(
       Effect.andThen(wireServer.inProgress(Report.inProgress(vmId))),
       Effect.catch((error) => Effect.logWarning("Azure did not take the in-progress report", { error: error.message })),
-      Effect.forkScoped
+      // Before the work, so that it is sent however quick that is.
+      Effect.forkScoped({ startImmediately: true })
     )
   }
 )

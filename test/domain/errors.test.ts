@@ -89,7 +89,7 @@ const errors: ReadonlyArray<readonly [error: Reportable, reason: string, ...name
     "/dev/sr0"
   ],
   [
-    new InvalidFieldError({ field: "compute.x", source: "IMDS", found: "-rf", expected: "a name" }),
+    new InvalidFieldError({ field: "compute.x", source: "IMDS", found: "-rf", length: 3, expected: "a name" }),
     "invalid IMDS metadata for key=compute.x",
     "\"-rf\"",
     "a name"

@@ -425,6 +425,25 @@ describe("provision: keys and passwords", () => {
 })
 
 describe("provision: failures", () => {
+  it.effect("names what the sources lack before what failed on the machine: user name, a way in, host name", () =>
+    Effect.gen(function*() {
+      const nobody = makeAgent({
+        imds: [{ ...metadata, adminUsername: "a b", computerName: "a_b" }],
+        hostname: [{ failure: "no bus" }]
+      })
+      assert.strictEqual(yield* nobody.boot, 1)
+      assert.match(nobody.report(), /reason=[^|]+adminUsername\|.*reason_2=[^|]+computerName\|/)
+      const locked = makeAgent({
+        imds: [{ ...metadata, publicKeys: ["no key"], computerName: "a_b" }],
+        password: { fails: "passwd is missing" }
+      })
+      assert.strictEqual(yield* locked.boot, 1)
+      assert.match(
+        locked.report(),
+        /reason=no usable SSH key or password\|.*reason_2=[^|]+computerName\|.*reason_3=failed to provision password/
+      )
+    }))
+
   it.effect("finishes every other branch, then reports all failures at once", () =>
     Effect.gen(function*() {
       const agent = makeAgent({

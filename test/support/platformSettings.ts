@@ -21,6 +21,7 @@ export const platformSettings = (changed: {
     request_timeout_secs: Duration.seconds(60),
     retry_interval_secs: Duration.seconds(2),
     total_retry_timeout_secs: Duration.seconds(300),
+    grace_with_media_secs: Duration.seconds(10),
     ...changed.imds
   },
   provisioning_media: { enable: true },

@@ -1,0 +1,224 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
+import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
+import { defaults } from "../../src/domain/Settings.ts"
+import { ImdsError } from "../../src/errors/ImdsError.ts"
+import { MediaError } from "../../src/errors/MediaError.ts"
+import { getEnvironment } from "../../src/programs/environment.ts"
+import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
+import { Imds } from "../../src/services/Imds.ts"
+import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
+import { goodKey, makeAgent, metadata } from "../support/agent.ts"
+import { turnsUntil } from "../support/turns.ts"
+
+/** A disc with all that is needed: a name and a key by value. */
+const complete: OvfEnvironment = {
+  username: Option.some("discuser"),
+  password: Option.none(),
+  hostname: Option.some("dischost"),
+  disablePasswordAuthentication: Option.some(true),
+  publicKeys: [goodKey],
+  publicKeysWithoutValue: 0,
+  customData: Option.none(),
+  preprovisionedVm: false,
+  preprovisionedVmType: "None",
+  provisionGuestProxyAgent: false
+}
+
+const byPassword: OvfEnvironment = {
+  ...complete,
+  publicKeys: [],
+  password: Option.some(Redacted.make("Correct-horse-7")),
+  disablePasswordAuthentication: Option.some(false)
+}
+
+const refused = new ImdsError({ url: "http://imds", kind: "http", detail: "HTTP 403", status: 403, attempts: 1 })
+const broken = new MediaError({ device: "/dev/sr0", kind: "read", detail: "EIO" })
+
+interface Script {
+  /** When IMDS answers, in milliseconds; never without it. */
+  readonly imdsAt?: number
+  /** IMDS fails in place of answering. */
+  readonly imdsFails?: boolean
+  /** When the disc has been read, in milliseconds. */
+  readonly mediaAt?: number
+  readonly media?: Option.Option<OvfEnvironment> | MediaError
+  /** Seconds. */
+  readonly grace?: number
+  readonly allowPasswords?: boolean
+}
+
+/** Asks both sources; whose metadata is used, when that is known, how the request to IMDS ended, and the warnings. */
+const ask = Effect.fnUntraced(function*(script: Script) {
+  const { imdsAt, mediaAt = 0, media = Option.some(complete) } = script
+  const warnings: Array<unknown> = []
+  let request = "pending"
+  let decided = false
+  const answer = script.imdsFails === true ? Effect.fail(refused) : Effect.succeed(metadata)
+  const services = Layer.mergeAll(
+    Layer.succeed(Imds, {
+      instance: (imdsAt === undefined ? Effect.never : Effect.delay(answer, imdsAt)).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            request = Exit.hasInterrupts(exit) ? "interrupted" : "answered"
+          })
+        )
+      )
+    }),
+    Layer.succeed(ProvisioningMedia, {
+      environment: Effect.delay(Option.isOption(media) ? Effect.succeed(media) : Effect.fail(media), mediaAt),
+      released: Effect.void
+    }),
+    Layer.succeed(CurrentSettings, {
+      ...defaults,
+      imds: { ...defaults.imds, grace_with_media_secs: Duration.seconds(script.grace ?? 10) },
+      password_provisioners: { ...defaults.password_provisioners, allow: script.allowPasswords ?? false }
+    }),
+    Logger.layer([Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(message)
+      if (JSON.stringify(message).includes("Read the provisioning disc")) decided = true
+    })]),
+    Layer.succeed(References.MinimumLogLevel, "Debug")
+  )
+  const asking = yield* Effect.forkChild(
+    getEnvironment.pipe(
+      Effect.flatMap((environment) => Effect.map(Clock.currentTimeMillis, (at) => ({ environment, at }))),
+      Effect.provide(services)
+    )
+  )
+  // Fingerprints are made by the platform's own threads, outside the test's clock.
+  yield* TestClock.adjust(mediaAt)
+  const decides = Option.isOption(media) && Option.isSome(media) && script.grace !== 0
+  yield* turnsUntil(() => decided || !decides || request === "answered")
+  yield* turnsUntil(() => asking.pollUnsafe() !== undefined, TestClock.adjust("250 millis"))
+  const { at, environment } = yield* Fiber.join(asking)
+  const used = Result.match(environment.imds, { onSuccess: () => "IMDS", onFailure: ({ _tag }) => _tag })
+  return { at, used, request, warnings }
+})
+
+describe("getEnvironment: a complete disc and a slow IMDS", () => {
+  for (
+    const [what, script, at, used] of [
+      ["uses IMDS that answers a millisecond before its grace is over", { imdsAt: 9_999 }, 9_999, "IMDS"],
+      [
+        "uses the disc alone when IMDS answers a millisecond after its grace",
+        { imdsAt: 10_001 },
+        10_000,
+        "ImdsLateError"
+      ],
+      ["uses the disc alone when IMDS never answers", {}, 10_000, "ImdsLateError"],
+      ["counts from when the disc was read, and is in time", { mediaAt: 7_000, imdsAt: 16_999 }, 16_999, "IMDS"],
+      ["counts from when the disc was read, and is late", { mediaAt: 7_000, imdsAt: 17_001 }, 17_000, "ImdsLateError"],
+      ["waits for the disc when IMDS has answered", { mediaAt: 20_000, imdsAt: 5_000 }, 20_000, "IMDS"],
+      ["ends when IMDS refuses within its grace", { imdsAt: 5_000, imdsFails: true }, 5_000, "ImdsError"],
+      ["takes the grace from the settings", { grace: 2.5, imdsAt: 2_501 }, 2_500, "ImdsLateError"],
+      ["waits as without a disc when the grace is 0", { grace: 0, imdsAt: 60_000 }, 60_000, "IMDS"],
+      [
+        "counts a password that is allowed as a way in",
+        { media: Option.some(byPassword), allowPasswords: true },
+        10_000,
+        "ImdsLateError"
+      ],
+      [
+        "counts a password without a flag as a way in",
+        { media: Option.some({ ...byPassword, disablePasswordAuthentication: Option.none() }), allowPasswords: true },
+        10_000,
+        "ImdsLateError"
+      ],
+      [
+        "counts one usable key among bad ones as a way in",
+        { media: Option.some({ ...complete, publicKeys: ["no key", goodKey] }) },
+        10_000,
+        "ImdsLateError"
+      ]
+    ] satisfies ReadonlyArray<readonly [string, Script, number, string]>
+  ) {
+    it.effect(what, () =>
+      Effect.gen(function*() {
+        const outcome = yield* ask(script)
+        assert.deepStrictEqual({ at: outcome.at, used: outcome.used }, { at, used })
+        assert.strictEqual(outcome.request, used === "ImdsLateError" ? "interrupted" : "answered")
+      }))
+  }
+
+  it.effect("warns that the disc is used alone, with its fields and the setting", () =>
+    Effect.gen(function*() {
+      const { warnings } = yield* ask({})
+      assert.deepStrictEqual(warnings, [[
+        "No metadata from IMDS, using the provisioning media alone",
+        {
+          error: "no instance metadata within 10 s after a complete provisioning disc was read; "
+            + "imds.grace_with_media_secs sets how long to wait",
+          username: "discuser",
+          hostname: "dischost",
+          keys: 1
+        }
+      ]])
+    }))
+})
+
+describe("getEnvironment: a disc that is not enough", () => {
+  for (
+    const [what, media, allowPasswords] of [
+      ["no disc", Option.none()],
+      ["a disc that cannot be read", broken],
+      ["a disc without a user", Option.some({ ...complete, username: Option.none() })],
+      ["a disc with a user name that Linux refuses", Option.some({ ...complete, username: Option.some("-rf") })],
+      ["a disc without a key", Option.some({ ...complete, publicKeys: [] })],
+      ["a disc with keys by fingerprint only", Option.some({ ...complete, publicKeys: [], publicKeysWithoutValue: 1 })],
+      ["a disc with bad keys only", Option.some({ ...complete, publicKeys: ["ssh-ed25519 AAAA"] })],
+      ["a disc with a password that the image does not allow", Option.some(byPassword)],
+      [
+        "a disc with a password that it bars",
+        Option.some({ ...byPassword, disablePasswordAuthentication: Option.some(true) }),
+        true
+      ],
+      ["a pre-provisioned VM's disc", Option.some({ ...complete, preprovisionedVm: true })],
+      ["a disc of a pool's kind", Option.some({ ...complete, preprovisionedVmType: "Savable" })]
+    ] satisfies ReadonlyArray<readonly [string, Option.Option<OvfEnvironment> | MediaError, boolean?]>
+  ) {
+    it.effect(`leaves IMDS its whole time with ${what}`, () =>
+      Effect.gen(function*() {
+        const { at, request, used } = yield* ask({ media, imdsAt: 60_000, allowPasswords: allowPasswords ?? false })
+        assert.deepStrictEqual({ at, request, used }, { at: 60_000, request: "answered", used: "IMDS" })
+      }))
+  }
+})
+
+describe("provision: a complete disc and a silent IMDS", () => {
+  it.effect("is Ready from the disc after the grace, with the request to IMDS ended before", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({ imds: ["hangs"], media: [Option.some(complete)] })
+      const running = yield* Effect.forkChild(agent.boot)
+      yield* turnsUntil(() => agent.media.calls.length > 0)
+      yield* TestClock.adjust("9999 millis")
+      yield* turnsUntil(() => true)
+      assert.strictEqual(agent.imds.calls[0]?.end, "pending")
+      assert.lengthOf(agent.user.requests, 0)
+      yield* turnsUntil(() => running.pollUnsafe() !== undefined, TestClock.adjust("1 milli"))
+      assert.strictEqual(yield* Fiber.join(running), 0)
+      assert.deepStrictEqual(agent.imds.calls.map(({ end }) => end), ["interrupted"])
+      assert.strictEqual(agent.user.requests[0]?.name, "discuser")
+      assert.deepStrictEqual(agent.hostname.calls, ["dischost"])
+      assert.deepStrictEqual(agent.wireServer.calls.map(({ report }) => report), ["ready"])
+    }))
+
+  it.effect("uses IMDS' values when it answers in time", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({ media: [Option.some(complete)] })
+      assert.strictEqual(yield* agent.boot, 0)
+      assert.strictEqual(agent.user.requests[0]?.name, "azureuser")
+      assert.deepStrictEqual(agent.hostname.calls, ["labvm"])
+    }))
+})

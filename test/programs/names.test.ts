@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
+import { ImdsError } from "../../src/errors/ImdsError.ts"
+import { decideHostname, decideUsername } from "../../src/programs/names.ts"
+import { metadata } from "../support/agent.ts"
+
+const disc: OvfEnvironment = {
+  username: Option.some("discuser"),
+  password: Option.none(),
+  hostname: Option.some("dischost"),
+  disablePasswordAuthentication: Option.none(),
+  publicKeys: [],
+  publicKeysWithoutValue: 0,
+  customData: Option.none(),
+  preprovisionedVm: false,
+  preprovisionedVmType: "None",
+  provisionGuestProxyAgent: false
+}
+
+const called = (computerName: string, hostname = Option.none<string>()) =>
+  decideHostname({
+    imds: Result.succeed({ ...metadata, computerName }),
+    media: Result.succeed(Option.some({ ...disc, hostname }))
+  })
+
+describe("decideHostname", () => {
+  it("takes 64 letters without a word", () => {
+    const { failures, notices, value } = called("x".repeat(64))
+    assert.deepStrictEqual(value, Option.some({ value: "x".repeat(64), source: "IMDS" } as never))
+    assert.deepStrictEqual([failures, notices], [[], []])
+  })
+
+  it("says how long a name is that is one letter too long", () => {
+    const { failures, value } = called("x".repeat(65))
+    assert.isTrue(Option.isNone(value))
+    assert.deepStrictEqual(failures.map(({ message }) => message), [
+      `IMDS: compute.osProfile.computerName: found "${"x".repeat(64)}" (the first 64 of 65 characters), `
+      + "expected a host name of at most 64 letters, digits, '-' and '.'"
+    ])
+  })
+
+  it("shows a wrong name of 64 letters whole, and cuts at characters", () => {
+    const whole = called(`${"x".repeat(63)}_`).failures[0]?.message
+    assert.include(whole, `found "${"x".repeat(63)}_", expected`)
+    const cut = called("😀".repeat(65)).failures[0]?.message
+    assert.include(cut, `found "${"😀".repeat(64)}" (the first 64 of 65 characters)`)
+  })
+
+  it("uses the first label of a domain name that Linux does not take whole, with a warning", () => {
+    const name = `web-1.${"x".repeat(60)}.example`
+    const { failures, notices, value } = called(name)
+    assert.deepStrictEqual(Option.map(value, (of) => `${of.source} ${of.value}`), Option.some("IMDS web-1"))
+    assert.deepStrictEqual(failures, [])
+    assert.deepStrictEqual(notices, [{
+      message: "The domain name is longer than a host name of Linux, using its first label",
+      fields: { source: "IMDS", name, length: 74, hostname: "web-1" }
+    }])
+  })
+
+  it("takes the media's name for one that IMDS has wrong, with a warning", () => {
+    const { failures, notices, value } = called("a_b", Option.some("dischost"))
+    assert.deepStrictEqual(Option.map(value, (of) => `${of.source} ${of.value}`), Option.some("media dischost"))
+    assert.deepStrictEqual(failures, [])
+    assert.deepStrictEqual(notices.map(({ message }) => message), ["Took the other source's value for a field"])
+  })
+
+  it("keeps the name of a host that neither source names, with a warning", () => {
+    const { failures, notices, value } = called(" ", Option.some(" "))
+    assert.isTrue(Option.isNone(value))
+    assert.deepStrictEqual(failures, [])
+    assert.lengthOf(notices, 1)
+  })
+
+  it("names what both sources have wrong, IMDS first", () => {
+    const { failures, notices } = called("a_b", Option.some("c_d"))
+    assert.deepStrictEqual(failures.map(({ message }) => message.split(":")[0]), ["IMDS", "media"])
+    assert.deepStrictEqual(notices, [])
+  })
+})
+
+describe("decideUsername", () => {
+  it("says why each source names nobody", () => {
+    const { failures } = decideUsername({
+      imds: Result.fail(
+        new ImdsError({ url: "http://imds", kind: "http", detail: "HTTP 403", status: 403, attempts: 1 })
+      ),
+      media: Result.succeed(Option.some({ ...disc, username: Option.none() }))
+    })
+    assert.lengthOf(failures, 1)
+    assert.match(failures[0]?.message ?? "", /IMDS: .*HTTP 403.*; media: it has no UserName$/)
+  })
+
+  it("takes the media's name for one that IMDS has wrong", () => {
+    const { notices, value } = decideUsername({
+      imds: Result.succeed({ ...metadata, adminUsername: "-rf" }),
+      media: Result.succeed(Option.some(disc))
+    })
+    assert.deepStrictEqual(Option.map(value, (of) => `${of.source} ${of.value}`), Option.some("media discuser"))
+    assert.lengthOf(notices, 1)
+  })
+})
