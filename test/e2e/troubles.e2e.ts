@@ -47,6 +47,26 @@ describe.each(forms)("%s", (_, agent) => {
       await assertProvisioned(host)
     }))
 
+  it("wrong settings, and Azure does not answer: stderr has every problem at once", () =>
+    onMachine({
+      playbook: playbook({ network: { imds: "silent", wireserver: "silent" } }),
+      settings: "[imds]\nretry_interval_secs = \"soon\"\n[wireserver]\nread_timeout_secs = 0\n"
+    }, async (host) => {
+      const { status, stderr } = await host.run(["timeout", "-s", "KILL", "3", ...agent])
+      assert.isAtLeast(status, 128, "it still waits for Azure")
+      assert.include(stderr, `${settingsFile}:2: imds.retry_interval_secs: found`)
+      assert.include(stderr, `${settingsFile}:4: wireserver.read_timeout_secs: found`)
+    }))
+
+  it("neither source answers, and Azure does not either: stderr says why before it waits", () =>
+    onMachine({
+      playbook: playbook({ imds: [{ status: 403, body: "" }], network: { wireserver: "silent" } })
+    }, async (host) => {
+      const { status, stderr } = await host.run(["timeout", "-s", "KILL", "5", ...agent])
+      assert.isAtLeast(status, 128, "it still waits for Azure")
+      assert.match(stderr, /Provisioning failed: .*HTTP 403/)
+    }))
+
   it("WireServer down for a whole boot: the VM is usable, and the next boot reports and does nothing else", () =>
     onMachine(
       { playbook: playbook({ health: [{ reset: "headers" }, { status: 503 }] }), settings: impatient },

@@ -1,6 +1,7 @@
 /** What IMDS and WireServer can do to an agent. */
 import { STATUS_CODES } from "node:http"
 import type { Answer } from "../../../src/fabric/playbook.ts"
+import { disc } from "../hosts/overlay.ts"
 import type { Ending, Fault } from "./Fault.ts"
 import { discless, settings } from "./vms.ts"
 
@@ -176,6 +177,45 @@ const unreachable: ReadonlyArray<Fault> = (["refused", "silent"] as const).flatM
   }
 ])
 
+/** IMDS says nothing for a minute, and the disc has all that is needed: the owner waits for the grace and no longer. */
+const silent: ReadonlyArray<Fault> = [
+  ...Object.entries<Partial<Fault>>({
+    "never answers a request": { answers: { imds: [{ hang: "headers" }] } },
+    "sends half of its document": { answers: { imds: [{ hang: "body" }] } },
+    "answers 503 for ever": { answers: { imds: [{ status: 503, body: "" }] } },
+    "cannot be reached": { answers: { network: { imds: "silent" } } }
+  }).map(([what, fault]): Fault => ({
+    group: "IMDS grace",
+    name: `${what}, the disc is complete`,
+    settings: settings({ grace: 0.5 }),
+    ends: "ready",
+    within: 5000,
+    examine: async (host) =>
+      /WARN .*using the provisioning media alone.*grace_with_media_secs/.test(
+          await host.shell("cat /var/log/azure-init.log")
+        )
+        ? []
+        : ["the log does not say that the disc was used alone"],
+    ...fault
+  })),
+  {
+    group: "IMDS grace",
+    name: "answers within the grace",
+    answers: { imds: [{ delay_ms: 300 }] },
+    settings: settings({ grace: 5 }),
+    ends: "ready",
+    within: 5000
+  },
+  {
+    group: "IMDS grace",
+    name: "never answers, the disc has no key",
+    vm: { instance: {}, disc: disc() },
+    answers: { imds: [{ hang: "headers" }, { hang: "headers" }, { hang: "headers" }, {}] },
+    settings: settings({ grace: 0.1 }),
+    ends: "ready"
+  }
+]
+
 const late: ReadonlyArray<Fault> = [
   {
     group: "IMDS",
@@ -239,5 +279,6 @@ export const platformFaults: ReadonlyArray<Fault> = [
   },
   ...patience,
   ...unreachable,
+  ...silent,
   ...late
 ]

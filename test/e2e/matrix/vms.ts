@@ -36,7 +36,7 @@ export const divided: Vm = { instance: { disablePasswordAuthentication: false },
 
 /** With these an image takes passwords, and the agent is quick to ask again. */
 export const settings = (
-  deadlines: { readonly imds?: number; readonly wireserver?: number } = {}
+  deadlines: { readonly imds?: number; readonly wireserver?: number; readonly grace?: number } = {}
 ): string => `
 [password_provisioners]
 allow = true
@@ -45,6 +45,7 @@ connection_timeout_secs = 0.25
 request_timeout_secs = 0.5
 retry_interval_secs = 0.05
 total_retry_timeout_secs = ${(deadlines.imds ?? 60).toFixed(1)}
+grace_with_media_secs = ${(deadlines.grace ?? 10).toFixed(1)}
 [wireserver]
 connection_timeout_secs = 0.25
 read_timeout_secs = 0.5
