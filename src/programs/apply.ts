@@ -31,7 +31,7 @@ const loggedStep = <A, E extends Reportable, R>(work: Effect.Effect<A, E, R>): E
     )
   })
 
-/** Runs one step to its end. Its failure, a defect included, is logged and returned, and does not interrupt the others. */
+/** Runs one step to its end. Its failure, a defect included, is logged and returned; it does not interrupt the others. */
 export const failuresOf = <A, E extends Reportable, R>(
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<Failures, never, R> =>

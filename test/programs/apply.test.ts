@@ -15,7 +15,7 @@ import { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
 import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
 import { SshProvisioner } from "../../src/services/SshProvisioner.ts"
 import { UserProvisioner } from "../../src/services/UserProvisioner.ts"
-import { makeAgent } from "../support/agent.ts"
+import { makeAgent, metadata } from "../support/agent.ts"
 import { turnsUntil } from "../support/turns.ts"
 
 const user = "azureuser"
@@ -126,4 +126,23 @@ describe("the order of reported failures", () => {
         assert.strictEqual(reason, reasons[failed[0] ?? "media"])
       })
   )
+
+  it.effect("names what the sources lack before what failed on the machine: user name, a way in, host name", () =>
+    Effect.gen(function*() {
+      const nobody = makeAgent({
+        imds: [{ ...metadata, adminUsername: "a b", computerName: "a_b" }],
+        hostname: [{ failure: "no bus" }]
+      })
+      assert.strictEqual(yield* nobody.boot, 1)
+      assert.match(nobody.report(), /reason=[^|]+adminUsername\|.*reason_2=[^|]+computerName\|/)
+      const locked = makeAgent({
+        imds: [{ ...metadata, publicKeys: ["no key"], computerName: "a_b" }],
+        password: { fails: "passwd is missing" }
+      })
+      assert.strictEqual(yield* locked.boot, 1)
+      assert.match(
+        locked.report(),
+        /reason=no usable SSH key or password\|.*reason_2=[^|]+computerName\|.*reason_3=failed to provision password/
+      )
+    }))
 })

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
@@ -52,17 +51,6 @@ const notAccepted = new WireServerError({
   status: 503,
   attempts: 600
 })
-
-/** Collects what is logged, each with its level and how many calls there were by then. */
-const logging = (calls: () => number) => {
-  const entries: Array<{ readonly level: string; readonly text: string; readonly calls: number }> = []
-  const logged = Logger.layer([
-    Logger.make(({ logLevel, message }) => {
-      entries.push({ level: logLevel, text: JSON.stringify(message), calls: calls() })
-    })
-  ])
-  return { logged, entries }
-}
 
 const states = (agent: ReturnType<typeof makeAgent>) => agent.wireServer.calls.map(({ report }) => report)
 
@@ -425,25 +413,6 @@ describe("provision: keys and passwords", () => {
 })
 
 describe("provision: failures", () => {
-  it.effect("names what the sources lack before what failed on the machine: user name, a way in, host name", () =>
-    Effect.gen(function*() {
-      const nobody = makeAgent({
-        imds: [{ ...metadata, adminUsername: "a b", computerName: "a_b" }],
-        hostname: [{ failure: "no bus" }]
-      })
-      assert.strictEqual(yield* nobody.boot, 1)
-      assert.match(nobody.report(), /reason=[^|]+adminUsername\|.*reason_2=[^|]+computerName\|/)
-      const locked = makeAgent({
-        imds: [{ ...metadata, publicKeys: ["no key"], computerName: "a_b" }],
-        password: { fails: "passwd is missing" }
-      })
-      assert.strictEqual(yield* locked.boot, 1)
-      assert.match(
-        locked.report(),
-        /reason=no usable SSH key or password\|.*reason_2=[^|]+computerName\|.*reason_3=failed to provision password/
-      )
-    }))
-
   it.effect("finishes every other branch, then reports all failures at once", () =>
     Effect.gen(function*() {
       const agent = makeAgent({
@@ -536,17 +505,6 @@ describe("provision: failures", () => {
       assert.deepStrictEqual(states(agent), ["ready"])
     }))
 
-  it.effect("prints what failed before it waits for Azure", () =>
-    Effect.gen(function*() {
-      const agent = makeAgent({ imds: [noImds], wireServer: ["hangs"] })
-      const { entries, logged } = logging(() => agent.wireServer.calls.length)
-      const running = yield* Effect.forkChild(agent.boot.pipe(Effect.provide(logged)))
-      yield* turnsUntil(() => agent.wireServer.calls.length > 0)
-      const found = entries.find(({ text }) => text.includes("no administrator name"))
-      assert.deepStrictEqual([found?.level, found?.calls], ["Error", 0])
-      yield* Fiber.interrupt(running)
-    }))
-
   it.effect("ends with a failure, having tried, when Azure does not take the failure report", () =>
     Effect.gen(function*() {
       const agent = makeAgent({ imds: [noImds], wireServer: [notAccepted] })
@@ -582,21 +540,6 @@ describe("provision: wrong settings", () => {
       assert.include(agent.report(), "reason=failed to load configuration")
       assert.include(agent.report(), "/etc/azure-init.toml:3: imds.retry_interval_secs: found -1, expected seconds")
       assert.deepStrictEqual(states(agent), ["failed"])
-    }))
-
-  it.effect("prints each problem before anything waits for another agent or for Azure", () =>
-    Effect.gen(function*() {
-      const agent = makeAgent({ settingsErrors: [problem, { ...problem, line: 7 }], wireServer: ["hangs"] })
-      const { entries, logged } = logging(() => agent.state.calls.length + agent.wireServer.calls.length)
-      const running = yield* Effect.forkChild(agent.boot.pipe(Effect.provide(logged)))
-      yield* turnsUntil(() => agent.wireServer.calls.length > 0)
-      for (const line of [3, 7]) {
-        const found = entries.find(({ text }) =>
-          text.includes(`/etc/azure-init.toml:${line}: imds.retry_interval_secs`)
-        )
-        assert.deepStrictEqual([found?.level, found?.calls], ["Error", 0])
-      }
-      yield* Fiber.interrupt(running)
     }))
 
   it.effect("does not tell Azure about a VM that is provisioned already", () =>

@@ -190,12 +190,15 @@ const silent: ReadonlyArray<Fault> = [
     settings: settings({ grace: 0.5 }),
     ends: "ready",
     within: 5000,
-    examine: async (host) =>
-      /WARN .*using the provisioning media alone.*grace_with_media_secs/.test(
-          await host.shell("cat /var/log/azure-init.log")
-        )
-        ? []
-        : ["the log does not say that the disc was used alone"],
+    examine: async (host) => {
+      const told = /using the provisioning media alone.*grace_with_media_secs/
+      const log = await host.shell("grep WARN /var/log/azure-init.log")
+      const pool = Buffer.from(await host.read("/var/lib/hyperv/.kvp_pool_1")).toString("latin1")
+      return [
+        ...told.test(log) ? [] : ["the log does not say that the disc was used alone"],
+        ...told.test(pool) ? [] : ["KVP does not say that the disc was used alone"]
+      ]
+    },
     ...fault
   })),
   {
