@@ -136,7 +136,11 @@ describe.each(suites)("%s with systemd", (suite) => {
   it("does not keep sshd, the console or a login waiting while Azure does not answer, and can be stopped", () =>
     onSystemd(
       suite,
-      { playbook: playbook({ imds: [{ hang: "headers" }], health: [{ hang: "headers" }] }) },
+      {
+        playbook: playbook({ imds: [{ hang: "headers" }], health: [{ hang: "headers" }] }),
+        // Or the disc is used before the agent is stopped.
+        settings: "[imds]\ngrace_with_media_secs = 0\n"
+      },
       async (host) => {
         await becomes(host, "ssh.service", "active")
         assert.strictEqual(await show(host, "azure-init.service", "ActiveState"), "activating")
