@@ -60,6 +60,7 @@ describe.each(suites)("host names on systemd of %s", (suite) => {
         "mkdir -p /run/systemd/system/systemd-hostnamed.service.d; "
           + "printf '[Unit]\\nStartLimitIntervalSec=0\\n' >/run/systemd/system/systemd-hostnamed.service.d/limit.conf; systemctl daemon-reload"
       )
+      await host.shell("for try in $(seq 100); do hostnamectl set-hostname ready && exit; sleep 0.3; done; exit 1")
       const byHostnamectl = await setAll(host, "hostnamectl set-hostname --")
       const byKernel = await setAll(host, "hostname --")
       const different: Array<string> = []
