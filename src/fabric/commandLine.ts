@@ -103,8 +103,21 @@ export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invoca
 
   const run = Command.make(
     "run",
-    { ...sources, transcript, command: Argument.String("command").pipe(Argument.atLeast(1)) },
-    ({ command, transcript, ...sources }) => ask({ _tag: "Run", sources, transcript, command })
+    {
+      ...sources,
+      transcript,
+      machine: Flag.Boolean("machine").pipe(
+        Flag.withDescription("Run it on a throw-away machine, a copy-on-write view of this one; needs root"),
+        Flag.withDefault(false)
+      ),
+      onThisMachine: Flag.Boolean("on-this-machine").pipe(
+        Flag.withDescription("Run it as root on this machine itself, with its files, accounts and devices"),
+        Flag.withDefault(false)
+      ),
+      command: Argument.String("command").pipe(Argument.atLeast(1))
+    },
+    ({ command, machine, onThisMachine, transcript, ...sources }) =>
+      ask({ _tag: "Run", sources, transcript, machine, onThisMachine, command })
   ).pipe(Command.withDescription(
     "Run a command where Azure's two addresses are this platform and there is no other network; ends with its status"
   ))

@@ -40,8 +40,38 @@ const serve = async ({ control, dhcp, listens, sources, transcript }: Asked<"Ser
   return 0
 }
 
+/** What is wrong with a wish to run something here, of a user with this id. */
+export const objectionToRunning = (
+  { machine, onThisMachine }: Pick<Asked<"Run">, "machine" | "onThisMachine">,
+  uid: number | undefined
+): string | undefined => {
+  if (machine && onThisMachine) return "either --machine or --on-this-machine, not both"
+  return uid !== 0 || machine || onThisMachine
+    ? undefined
+    : "refusing to run a command as root on this machine: an agent would provision it. Say --machine for a throw-away machine, or --on-this-machine"
+}
+
+/** As `env`, `timeout` and others end when they themselves have failed. */
+const ownFailure = 125
+
+const run = async (asked: Asked<"Run">): Promise<number> => {
+  const objection = objectionToRunning(asked, process.getuid?.())
+  if (objection !== undefined) {
+    process.stderr.write(`azure-fabric: run: ${objection}\n`)
+    return 2
+  }
+  if (!asked.machine) return runHere(asked)
+  try {
+    const { runOnMachine } = await import("./runOnMachine.ts")
+    return await runOnMachine(await loadPlaybook(asked.sources), asked.command, asked.transcript)
+  } catch (error) {
+    process.stderr.write(`azure-fabric: ${error instanceof Error ? error.message : String(error)}\n`)
+    return ownFailure
+  }
+}
+
 /** Becomes the command's wrapper in a new network namespace, and in a new user namespace where root is needed for that; see inside.ts. */
-const run = (asked: Asked<"Run">): never => {
+const runHere = (asked: Asked<"Run">): never => {
   if (process.execve === undefined) throw new Error("this needs Linux, and Node.js 22.15 or later")
   return process.execve("/usr/bin/env", [
     "env",

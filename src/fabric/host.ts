@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { companion } from "./companion.ts"
 import { changeProductUuid, writeHardware } from "./hardware.ts"
-import { type Host, hostOf, newMark, path, runIn } from "./hostOf.ts"
+import { type Host, hostOf, newMark, path, runAttached, runIn } from "./hostOf.ts"
 import { startPlatform } from "./platformProcess.ts"
 import type { Playbook } from "./playbook.ts"
 
@@ -32,6 +32,14 @@ export interface HostOptions {
   readonly root?: string
   /** The disk's size as tmpfs takes it (`16m`), which is held in memory; `1g` without it. */
   readonly disk?: string
+  /** The file, to be made, in which every request becomes a line; one that goes with the machine without it. */
+  readonly transcript?: string
+}
+
+/** A {@link Host} to which a terminal can be attached. */
+export interface AttachableHost extends Host {
+  /** Runs a command as root in `/`, with this process's own standard input, output and error; its exit status. */
+  readonly attach: (command: ReadonlyArray<string>) => Promise<number>
 }
 
 const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
@@ -70,7 +78,7 @@ export const obstacles = (needs: { readonly disc: boolean }): ReadonlyArray<stri
  * its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when there is a disc. It ends with
  * {@link Host.stop}, or with this process. Below `/.written` it shows what has been written to its disk.
  */
-export const start = async (options: HostOptions): Promise<Host> => {
+export const start = async (options: HostOptions): Promise<AttachableHost> => {
   const lacking = obstacles({ disc: options.disc !== undefined })
   if (lacking.length > 0) throw new Error(lacking.join(" "))
   const directory = mkdtempSync(join(tmpdir(), "azure-fabric-"))
@@ -102,10 +110,11 @@ export const start = async (options: HostOptions): Promise<Host> => {
   ])
   const [, pid = "", keeper = ""] = (await machine.line()).split(" ")
 
-  const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
+  const platform = startPlatform(pid, options.transcript ?? join(directory, "transcript.jsonl"))
+  const entrance = { pid, namespaces, mark }
 
   const host = hostOf({
-    execute: (command, how) => runIn({ pid, namespaces, mark }, command, how),
+    execute: (command, how) => runIn(entrance, command, how),
     platform,
     reboot: async (vmId) => {
       await host.shell(rebooting.replace("KEEPER", keeper))
@@ -119,7 +128,7 @@ export const start = async (options: HostOptions): Promise<Host> => {
     await host.stop()
     throw error
   }
-  return host
+  return { ...host, attach: (command) => runAttached(entrance, command) }
 }
 
 /** Everything but the first process and the one that it waits for is killed; then what a kernel does not keep is gone. */

@@ -1,6 +1,7 @@
 /** What every machine can be asked, made of the little in which its kinds differ. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import type { Readable } from "node:stream"
 import type { Platform } from "./platformProcess.ts"
@@ -73,15 +74,16 @@ const collect = (stream: Readable): Promise<Buffer> =>
       .on("error", reject)
   })
 
+/** The status that a shell gives to a command that ended like this. */
+export const statusOf = (code: number | null, signal: NodeJS.Signals | null): number =>
+  code ?? 128 + (signal === null ? 0 : constants.signals[signal])
+
 /** Gives a child its standard input, and waits for its end; rejects when it could not be started. */
 export const endOf = async (child: ChildProcessWithoutNullStreams, input = ""): Promise<Ended> => {
   child.stdin.on("error", () => {})
   child.stdin.end(input)
   const ended = new Promise<number>((resolve, reject) => {
-    child.on("error", reject).on(
-      "close",
-      (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
-    )
+    child.on("error", reject).on("close", (code, signal) => resolve(statusOf(code, signal)))
   })
   const [stdout, stderr, status] = await Promise.all([collect(child.stdout), collect(child.stderr), ended])
   return { status, stdout, stderr }
@@ -115,39 +117,73 @@ fi
 unset mark
 exec "$@"`
 
-const nsenter = (
-  pid: string,
-  entered: ReadonlyArray<string>,
-  command: ReadonlyArray<string>,
-  { environment, input }: RunOptions
-): Promise<Ended> =>
-  endOf(
-    spawn("nsenter", ["--target", pid, ...entered, "--", ...command], {
-      env: { PATH: path, HOME: "/root", LANG: "C", ...environment }
-    }),
-    input
-  )
+/** The environment of a machine's commands. */
+const environmentOf = (more: RunOptions["environment"]) => ({ PATH: path, HOME: "/root", LANG: "C", ...more })
+
+/**
+ * The arguments of nsenter(1) for a command on a machine. Without --root and --wd it gets the root of the mount namespace, which is not the machine's
+ * where that was made in a chroot.
+ */
+const entering = ({ mark, namespaces, pid }: Entrance, command: ReadonlyArray<string>): ReadonlyArray<string> => [
+  "--target",
+  pid,
+  ...namespaces,
+  "--root",
+  "--wd",
+  "--",
+  "sh",
+  "-c",
+  proving,
+  mark,
+  ...command
+]
 
 /**
  * Runs a command on a machine, with the environment of a machine's commands. The command begins only where the machine's mark is; rejects where it is
  * not, and nothing has been written then.
  */
 export const runIn = async (
-  { mark, namespaces, pid }: Entrance,
+  entrance: Entrance,
   command: ReadonlyArray<string>,
-  options: RunOptions
+  { environment, input }: RunOptions
 ): Promise<Ended> => {
-  // Without --root and --wd a command gets the root of the mount namespace, which is not the machine's when that was made in a chroot.
-  const ended = await nsenter(pid, [...namespaces, "--root", "--wd"], ["sh", "-c", proving, mark, ...command], options)
+  const child = spawn("nsenter", entering(entrance, command), { env: environmentOf(environment) })
+  const ended = await endOf(child, input)
   if (ended.status === refused && ended.stderr.toString("utf8").trim() === refusal) {
-    throw new Error(`${refusal} (process ${pid}, ${command[0]})`)
+    throw new Error(`${refusal} (process ${entrance.pid}, ${command[0]})`)
   }
   return ended
 }
 
+const childrenOf = (pid: number | undefined): ReadonlyArray<number> => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((each) => each !== "").map(
+      Number
+    )
+  } catch {
+    return []
+  }
+}
+
+/**
+ * As {@link runIn}, with this process's own standard input, output and error; gives back the exit status. SIGTERM and SIGHUP are passed on. Where the
+ * mark is not, standard error says so and the status is 125.
+ */
+export const runAttached = (entrance: Entrance, command: ReadonlyArray<string>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const child = spawn("nsenter", entering(entrance, command), { stdio: "inherit", env: environmentOf({}) })
+    // A terminal sends SIGINT to the command as well, which decides by itself what it does about it.
+    process.on("SIGINT", () => {})
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+      // nsenter(1) waits for a child in the other pid namespace, and passes nothing on.
+      process.on(signal, () => childrenOf(child.pid).forEach((each) => process.kill(each, signal)))
+    }
+    child.on("error", reject).on("exit", (code, signal) => resolve(statusOf(code, signal)))
+  })
+
 /** Runs a command of this machine, with its files, on the network of a process. */
 export const runOnNetworkOf = (pid: string, command: ReadonlyArray<string>): Promise<Ended> =>
-  nsenter(pid, ["--net"], command, {})
+  endOf(spawn("nsenter", ["--target", pid, "--net", "--", ...command], { env: environmentOf({}) }))
 
 /** A {@link Host} of a kind of machine. */
 export const hostOf = ({ execute, platform, reboot, stop }: Machine): Host => {

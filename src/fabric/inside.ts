@@ -7,11 +7,12 @@
 import * as Schema from "effect/Schema"
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { constants } from "node:os"
 import { objectionTo, recorder } from "./control.ts"
+import { statusOf } from "./hostOf.ts"
 import { loadPlaybook } from "./loadPlaybook.ts"
 import { bringUp } from "./network.ts"
 import { azure, startFabric } from "./server.ts"
+import { summary } from "./summary.ts"
 import type { TranscriptEntry } from "./transcript.ts"
 
 /** As `env`, `timeout` and others end when they themselves have failed. */
@@ -23,10 +24,6 @@ const Arguments = Schema.fromJsonString(Schema.Tuple([
   Schema.NullOr(Schema.String)
 ]))
 
-/** The status that a shell gives to a command that ended like this. */
-const statusOf = (code: number | null, signal: NodeJS.Signals | null): number =>
-  code ?? 128 + (signal === null ? 0 : constants.signals[signal])
-
 const runCommand = (name: string, args: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve, reject) => {
     const child = spawn(name, args, { stdio: "inherit" })
@@ -35,16 +32,6 @@ const runCommand = (name: string, args: ReadonlyArray<string>): Promise<number> 
     for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal))
     child.on("error", reject).on("exit", (code, signal) => resolve(statusOf(code, signal)))
   })
-
-const row = ({ answered, endpoint, method, misbehaved, target }: TranscriptEntry): string =>
-  `${endpoint.padEnd(13)} ${method.padEnd(4)} ${String(answered).padEnd(7)} ${
-    (misbehaved ?? "").padEnd(14)
-  } ${target}\n`
-
-const summary = (entries: ReadonlyArray<TranscriptEntry>): string =>
-  entries.length === 0
-    ? "azure-fabric: no request\n"
-    : `azure-fabric: ${entries.length === 1 ? "1 request" : `${entries.length} requests`}\n${entries.map(row).join("")}`
 
 const inside = async (): Promise<number> => {
   const [, , given = "", name = "", ...args] = process.argv

@@ -20,6 +20,10 @@ export type Invocation =
     readonly _tag: "Run"
     readonly sources: Sources
     readonly transcript: string | undefined
+    /** Whether the command runs on a throw-away machine. */
+    readonly machine: boolean
+    /** Whether root may run it on this machine itself. */
+    readonly onThisMachine: boolean
     readonly command: ReadonlyArray<string>
   }
   | {

@@ -23,7 +23,7 @@ const fromCommandLine = async (argv: ReadonlyArray<string>): Promise<number> => 
     import("effect/Result")
   ])
   const asked = await parse(argv)
-  return Result.isFailure(asked) ? 1 : perform(asked.success)
+  return Result.isFailure(asked) ? 2 : perform(asked.success)
 }
 
 const [first, ...others] = process.argv.slice(2)

@@ -37,6 +37,9 @@ const execute = (command: string, args: ReadonlyArray<string>): Promise<Outcome>
 
 const fabric = (...argv: ReadonlyArray<string>): Promise<Outcome> => execute(process.execPath, [program, ...argv])
 
+/** Of commands that change nothing here. */
+const run = (...argv: ReadonlyArray<string>): Promise<Outcome> => fabric("run", "--on-this-machine", ...argv)
+
 /** Asks for each URL, a line for each: the status, or why there is none. */
 const probe = write(
   "probe.mjs",
@@ -70,21 +73,9 @@ describe("azure-fabric run", () => {
   it("is Azure for the command, and tells what it was asked", async () => {
     const transcript = join(directory, "run.jsonl")
     const playbook = playbookFile("run", { imds: [{ status: 503, repeat: 2 }], after_last: "azure" })
-    const { status, stderr, stdout } = await fabric(
-      "run",
-      "--playbook",
-      playbook,
-      "--transcript",
-      transcript,
-      "--",
-      process.execPath,
-      probe,
-      imdsUrl,
-      imdsUrl,
-      imdsUrl,
-      versionsUrl,
-      "http://192.0.2.1/"
-    )
+    const urls = [imdsUrl, imdsUrl, imdsUrl, versionsUrl, "http://192.0.2.1/"]
+    const flags = ["--playbook", playbook, "--transcript", transcript]
+    const { status, stderr, stdout } = await run(...flags, "--", process.execPath, probe, ...urls)
     assert.strictEqual(stdout, "503\n503\n200\n200\nENETUNREACH\n")
     assert.strictEqual(status, 0)
     const target = "/metadata/instance?api-version=2023-11-15"
@@ -102,11 +93,17 @@ describe("azure-fabric run", () => {
   })
 
   it("ends as the command does: status, signal, or 125 when there is none", async () => {
-    assert.strictEqual((await fabric("run", "--", "sh", "-c", "exit 7")).status, 7)
-    assert.strictEqual((await fabric("run", "--", "sh", "-c", "kill -TERM $$")).status, 143)
-    const none = await fabric("run", "--", "no-such-command")
+    assert.strictEqual((await run("--", "sh", "-c", "exit 7")).status, 7)
+    assert.strictEqual((await run("--", "sh", "-c", "kill -TERM $$")).status, 143)
+    const none = await run("--", "no-such-command")
     assert.deepStrictEqual([none.status, none.stderr], [125, "azure-fabric: spawn no-such-command ENOENT\n"])
-    const wrong = await fabric("run", "--playbook", write("wrong.json", "{}"), "--", "touch", join(directory, "ran"))
+    const wrong = await run(
+      "--playbook",
+      write("wrong.json", "{}"),
+      "--",
+      "touch",
+      join(directory, "ran")
+    )
     assert.deepStrictEqual([wrong.status, wrong.stderr], [
       125,
       `azure-fabric: ${join(directory, "wrong.json")}: instance: Missing key\n`
@@ -117,7 +114,7 @@ describe("azure-fabric run", () => {
   it("passes SIGTERM on to the command", async () => {
     const marker = join(directory, "terminated")
     const script = `trap 'echo yes >${marker}; exit 9' TERM; echo started; while :; do sleep 0.05; done`
-    const child = execFile(process.execPath, [program, "run", "--", "sh", "-c", script])
+    const child = execFile(process.execPath, [program, "run", "--on-this-machine", "--", "sh", "-c", script])
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
     await new Promise((resolve) => child.stdout?.once("data", resolve))
     child.kill("SIGTERM")
@@ -127,8 +124,7 @@ describe("azure-fabric run", () => {
 
   it("takes azure-init's scenario files", async () => {
     const scenarios = join(import.meta.dirname, "../fixtures/fabric/scenarios")
-    const { stdout } = await fabric(
-      "run",
+    const { stdout } = await run(
       "--imds-responses",
       join(scenarios, "imds/timeout-408.json"),
       "--",

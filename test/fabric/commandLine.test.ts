@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { afterAll } from "vitest"
 import { encode } from "../../src/domain/KvpRecord.ts"
 import { parse } from "../../src/fabric/commandLine.ts"
+import { objectionToRunning } from "../../src/fabric/commands.ts"
 import type { Invocation } from "../../src/fabric/invocation.ts"
 import { loadPlaybook, usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
 
@@ -71,8 +72,20 @@ describe("the command line of azure-fabric", () => {
       _tag: "Run",
       sources: { ...noSources, playbook: "p.json" },
       transcript: undefined,
+      machine: false,
+      onThisMachine: false,
       command: ["sh", "-c", "true", "--help"]
     })
+  })
+
+  it("run: root says where a command runs, others need not", () => {
+    const judge = (machine: boolean, onThisMachine: boolean, uid: number) =>
+      objectionToRunning({ machine, onThisMachine }, uid)
+    assert.match(judge(false, false, 0) ?? "", /^refusing to run a command as root on this machine: .*--machine/)
+    assert.isUndefined(judge(true, false, 0))
+    assert.isUndefined(judge(false, true, 0))
+    assert.isUndefined(judge(false, false, 1000))
+    for (const uid of [0, 1000]) assert.match(judge(true, true, uid) ?? "", /not both$/)
   })
 
   it("disc, kvp, schema and check", async () => {
@@ -136,7 +149,8 @@ describe("playbooks from files", () => {
   })
 })
 
-describe("azure-fabric", () => {
+// Each starts programs, which a busy machine keeps waiting.
+describe("azure-fabric", { timeout: 30_000 }, () => {
   const program = join(import.meta.dirname, "../../src/fabric/main.ts")
 
   const fabric = (...argv: ReadonlyArray<string>) =>
@@ -177,20 +191,19 @@ describe("azure-fabric", () => {
     })
   })
 
-  it("a usage that is none ends with 1", async () => {
-    for (
-      const argv of [["serv"], ["serve", "--imds", "localhost"], ["run"], [
-        "disc",
-        "--output",
-        "d",
-        "--custom-data",
-        "%"
-      ]]
-    ) {
+  it("a usage that is none ends with 2", async () => {
+    const usages = [["serv"], ["serve", "--imds", "localhost"], ["run"], [
+      "disc",
+      "--output",
+      "d",
+      "--custom-data",
+      "%"
+    ]]
+    await Promise.all(usages.map(async (argv) => {
       const { status, stderr } = await fabric(...argv)
-      assert.strictEqual(status, 1, argv.join(" "))
+      assert.strictEqual(status, 2, argv.join(" "))
       assert.match(stderr, /^\nERROR\n/)
-    }
+    }))
   })
 
   it("serve --control: a line for each playbook, until standard input ends", async () => {
