@@ -1,0 +1,60 @@
+/** The code blocks of the documents, and which test executes each. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** The repository's directory. */
+export const repository = join(import.meta.dirname, "../..")
+
+/** A fenced block of a document. */
+export interface Block {
+  /** The document and the block's first line: its name in the tests. */
+  readonly name: string
+  /** The word behind the fence, empty when there is none. */
+  readonly language: string
+  /** Without the fences, and without the indentation of a list. */
+  readonly text: string
+}
+
+const fenced = /^( *)```(\w*)\n([^]*?)^\1```$/gm
+
+/** Every fenced block of a document's text. */
+export const blocksOf = (document: string, text: string): ReadonlyArray<Block> =>
+  [...text.matchAll(fenced)].map(([, indentation = "", language = "", indented = ""]) => {
+    const lines = indented.split("\n").map((line) => line.slice(indentation.length))
+    return { name: `${document}: ${lines[0]?.trim()}`, language, text: lines.join("\n") }
+  })
+
+/** Every fenced block of README.md and of the files of docs/. */
+export const blocks: ReadonlyArray<Block> = [
+  "README.md",
+  ...readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
+].flatMap((document) => blocksOf(document, readFileSync(join(repository, document), "utf8")))
+
+/** Blocks of sh that no test can run, each with the reason; `sh -n` reads them. */
+export const notRun: Readonly<Record<string, string>> = {
+  "README.md: npm test": "it is the suite that would have to run itself",
+  "docs/testing.md: npx azure-fabric run --on-this-machine --playbook playbook.toml -- qemu-system-x86_64 -m 2048 -nographic \\":
+    "it boots an image of the reader's in QEMU, which ends when it is told to; test/vm boots one"
+}
+
+/** Blocks that need root, for docs.e2e.ts. */
+export const needRoot: ReadonlyArray<string> = [
+  "README.md: npm run demo",
+  "README.md: npm ci && npm run build",
+  "docs/getting-started.md: npm ci",
+  "docs/getting-started.md: install -D -m 0755 dist/azure-init /usr/bin/azure-init",
+  "docs/getting-started.md: azure-init clean --logs",
+  "docs/testing.md: npm ci && npm run build",
+  "docs/testing.md: npm run demo -- --root /path/to/root",
+  "docs/testing.md: npx azure-fabric check playbook.toml",
+  "docs/testing.md: npx azure-fabric run --machine -- curl -s -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"",
+  "docs/testing.md: npx azure-fabric disc --playbook playbook.toml --output disc.iso",
+  "docs/testing.md: import assert from \"node:assert\""
+]
+
+/** The block of this name; throws when there is none. */
+export const block = (name: string): Block => {
+  const found = blocks.find((each) => each.name === name)
+  if (found === undefined) throw new Error(`no such block: ${name}`)
+  return found
+}
