@@ -67,6 +67,12 @@ const provisionAccess = Effect.fnUntraced(function*(
   ])
 })
 
+/** What the account came to; no account when there is none in the end. */
+interface Provisioned {
+  readonly failures: Failures
+  readonly account: Option.Option<UserAccount>
+}
+
 /** The account, and then what it needs. `outer` is the span of the whole. */
 const provisionUser = Effect.fnUntraced(function*(plan: ProvisioningPlan, outer: Tracer.AnySpan | undefined) {
   const users = yield* UserProvisioner
@@ -77,16 +83,29 @@ const provisionUser = Effect.fnUntraced(function*(plan: ProvisioningPlan, outer:
       createMissingGroups: plan.createMissingGroups
     }).pipe(Effect.withSpan("provision:create_user"))
   ))
-  if (Result.isFailure(ensured)) return [ensured.failure]
+  if (Result.isFailure(ensured)) return { failures: [ensured.failure], account: Option.none() } satisfies Provisioned
   const { account, problems } = ensured.success
   const flaws = yield* Effect.forEach(problems, (problem) => failuresOf(Effect.fail(problem)))
-  return [...flaws.flat(), ...yield* provisionAccess(plan, account, outer)]
+  const failures = [...flaws.flat(), ...yield* provisionAccess(plan, account, outer)]
+  return { failures, account: Option.some(account) } satisfies Provisioned
+})
+
+/** What keeps the owner out of an account that is as it will be. */
+const refusalsOf = Effect.fnUntraced(function*(plan: ProvisioningPlan, account: UserAccount) {
+  const ssh = yield* SshProvisioner
+  const refusals = yield* ssh.loginRefusals(account, {
+    key: plan.keys.length > 0,
+    password: plan.password._tag === "Set" && plan.allowPasswords
+  })
+  const failures = yield* Effect.forEach(refusals, (refusal) => failuresOf(Effect.fail(refusal)))
+  return failures.flat()
 })
 
 /**
  * Does all that the plan says, every branch at once and to its end, and returns what failed.
  *
- * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, hostname.
+ * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, what keeps
+ * the owner out all the same, hostname.
  */
 export const applyPlan = Effect.fn("provision:provision")(function*(planned: Planned) {
   const settings = yield* CurrentSettings
@@ -94,7 +113,8 @@ export const applyPlan = Effect.fn("provision:provision")(function*(planned: Pla
   const ssh = yield* SshProvisioner
   const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
 
-  const user = Option.match(planned.plan, { onNone: () => nothing, onSome: (plan) => provisionUser(plan, outer) })
+  const nobody: Effect.Effect<Provisioned> = Effect.succeed({ failures: [], account: Option.none() })
+  const user = Option.match(planned.plan, { onNone: () => nobody, onSome: (plan) => provisionUser(plan, outer) })
   const sshd = Option.match(planned.plan, {
     onNone: () => nothing,
     onSome: ({ allowPasswords }) =>
@@ -111,5 +131,10 @@ export const applyPlan = Effect.fn("provision:provision")(function*(planned: Pla
     Effect.withSpan("provision:provision_core")
   )
   const failed = yield* Effect.all({ core, sshd }, { concurrency: "unbounded" })
-  return [...failed.core.user, ...failed.sshd, ...failed.core.hostname]
+  const { hostname: named, user: provisioned } = failed.core
+  const refusals = yield* Option.match(Option.all([planned.plan, provisioned.account]), {
+    onNone: () => nothing,
+    onSome: ([plan, account]) => refusalsOf(plan, account)
+  })
+  return [...provisioned.failures, ...failed.sshd, ...refusals, ...named]
 })

@@ -6,10 +6,12 @@ import type { SshPublicKey } from "../../src/domain/SshPublicKey.ts"
 import type { UserAccount } from "../../src/domain/UserAccount.ts"
 import { SshProvisioner } from "../../src/services/SshProvisioner.ts"
 
-/** A host with one account, and ways to look at it. */
+/** A host with two accounts, and ways to look at it. */
 export interface Host {
   readonly layer: Layer.Layer<SshProvisioner>
   readonly account: UserAccount
+  /** An account whose shell refuses logins. */
+  readonly closed: UserAccount
   /** The lines of the key file of this name; `undefined` when there is none. */
   readonly keysAt: (path: string) => ReadonlyArray<string> | undefined
   /** What sshd is set to; `undefined` before it was set. */
@@ -63,6 +65,20 @@ export const contract = (name: string, build: Effect.Effect<Host, never, Scope.S
               yield* ssh.allowPasswords(allowed)
               assert.strictEqual(passwordsAllowed(), allowed)
             }
+          })
+        ).pipe(Effect.provide(layer))
+      }))
+
+    it.effect("names what keeps the owner out of an account, and nothing for one that is open", () =>
+      Effect.gen(function*() {
+        const { account, closed, layer } = yield* build
+        yield* SshProvisioner.use((ssh) =>
+          Effect.gen(function*() {
+            yield* ssh.installKeys(account, [key("one")])
+            const credentials = { key: true, password: false }
+            assert.deepStrictEqual(yield* ssh.loginRefusals(account, credentials), [])
+            const refusals = yield* ssh.loginRefusals(closed, credentials)
+            assert.deepStrictEqual(refusals.map(({ reason }) => reason), ["administrator has no login shell"])
           })
         ).pipe(Effect.provide(layer))
       }))

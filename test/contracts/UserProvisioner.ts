@@ -18,7 +18,7 @@ export interface Subject {
   readonly sudoers: () => ReadonlyArray<string>
 }
 
-/** What every {@link UserProvisioner} does; `build` gives a host with no administrator and the groups `adm` and `video`. */
+/** What every {@link UserProvisioner} does; `build` gives a host with no administrator, the system account `daemon` and the groups `adm` and `video`. */
 export const contract = (name: string, build: Effect.Effect<Subject, never, Scope.Scope>) =>
   describe(`UserProvisioner: ${name}`, () => {
     const withUsers = <A, E>(
@@ -80,6 +80,17 @@ export const contract = (name: string, build: Effect.Effect<Subject, never, Scop
           })
           assert.deepStrictEqual(problems, [])
           assert.deepStrictEqual([...subject.members("alice")].sort(), ["nosuch", "video"])
+        })
+      ))
+
+    it.effect("refuses a system account as such, and gives it nothing", () =>
+      withUsers((users, subject) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(
+            users.ensure({ name: Username.make("daemon"), groups: groups("adm"), createMissingGroups: false })
+          )
+          assert.strictEqual(error.reason, "administrator is a system account")
+          assert.deepStrictEqual([...subject.members("daemon")], [])
         })
       ))
 

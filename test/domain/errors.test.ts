@@ -4,6 +4,7 @@ import { FileError } from "../../src/errors/FileError.ts"
 import { HostnameError } from "../../src/errors/HostnameError.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
 import { KvpError } from "../../src/errors/KvpError.ts"
+import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
 import { PasswordError } from "../../src/errors/PasswordError.ts"
 import {
@@ -109,6 +110,25 @@ const errors: ReadonlyArray<readonly [error: Reportable, reason: string, ...name
     "/dev/sr0",
     "busy"
   ],
+  ...([
+    ["system account", "administrator is a system account"],
+    ["shell", "administrator has no login shell"],
+    ["expired", "administrator account has expired"],
+    ["inactive", "administrator account is inactive"],
+    ["password change", "administrator must change the password first"],
+    ["locked", "administrator account is locked"],
+    ["nologin", "logins are disabled by /etc/nologin"],
+    ["root login", "sshd does not permit root logins"],
+    ["user list", "sshd does not allow the administrator"],
+    ["methods", "sshd does not take the administrator's credentials"]
+  ] as const).map(([kind, reason]) =>
+    [
+      new LoginRefusedError({ user: "u", kind, detail: "do this" }),
+      reason,
+      "nobody can log in as u",
+      "do this"
+    ] as const
+  ),
   [new NoAccessError({ user: "u", detail: "no key" }), "no usable SSH key or password", "u", "no key"],
   [
     new SettingsError({ problems: [{ file: "/a", line: 2, key: "b.c", found: "1", expected: "true" }] }),

@@ -27,7 +27,14 @@ const hostWith = (field: string, answer?: (request: SubprocessRequest) => Answer
 
 type Host = Effect.Success<ReturnType<typeof hostWith>>
 
-contract("live", Effect.map(hostWith("$6$old"), ({ host, layer }) => ({ layer, passwordOf: host.passwordOf })))
+/** An sshd that says whether it uses PAM; one that was built without it says nothing of it. */
+const sshdSaying = (line: string) => ({ command }: SubprocessRequest): Answer | undefined =>
+  command === "sshd" ? { stdout: `port 22\n${line}` } : undefined
+const withoutPam = sshdSaying("usepam no\n")
+
+for (const [name, answer] of [["live", sshdSaying("usepam yes\n")], ["live, sshd without PAM", withoutPam]] as const) {
+  contract(name, Effect.map(hostWith("$6$old", answer), ({ host, layer }) => ({ layer, passwordOf: host.passwordOf })))
+}
 contract(
   "test",
   Effect.sync(() => {
@@ -41,6 +48,9 @@ contract(
     }
   })
 )
+
+/** The calls but those that only ask. */
+const changes = (host: Host["host"]) => host.commands().filter(([program]) => program !== "sshd")
 
 const withLive = <A, E>(
   field: string,
@@ -58,18 +68,48 @@ describe("PasswordProvisioner: live", () => {
       withLive(field, (passwords, host) =>
         Effect.gen(function*() {
           yield* passwords.lock(alice)
-          assert.deepStrictEqual(host.commands(), [["passwd", "-l", "alice"]])
+          assert.deepStrictEqual(changes(host), [["passwd", "-l", "alice"]])
         })))
   }
 
   for (const field of ["!", "!!", "*", "!$6$hash", "!*"]) {
-    it.effect(`calls nothing when the shadow field is ${field} already`, () =>
+    it.effect(`calls nothing that changes the host when the shadow field is ${field} already`, () =>
       withLive(field, (passwords, host) =>
         Effect.gen(function*() {
           yield* passwords.lock(alice)
-          assert.deepStrictEqual(host.commands(), [])
+          assert.deepStrictEqual(changes(host), [])
           assert.strictEqual(host.read("/etc/shadow"), shadowOf(field))
-        })))
+        }), sshdSaying("usepam yes\n")))
+  }
+
+  it.effect("does not even ask sshd when the shadow field starts with *", () =>
+    withLive("*", (passwords, host) =>
+      Effect.gen(function*() {
+        yield* passwords.lock(alice)
+        assert.deepStrictEqual(host.commands(), [])
+      }), withoutPam))
+
+  for (const field of ["!", "!!", "!$6$hash", "$6$hash", ""]) {
+    for (const [what, line] of [["runs without PAM", "usepam no\n"], ["was built without PAM", ""]] as const) {
+      it.effect(`locks with * the shadow field ${JSON.stringify(field)} where sshd ${what}, once`, () =>
+        withLive(field, (passwords, host) =>
+          Effect.gen(function*() {
+            yield* passwords.lock(alice)
+            yield* passwords.lock(alice)
+            assert.deepStrictEqual(changes(host), [["chpasswd", "-e"]])
+            assert.deepStrictEqual(host.callsOf("chpasswd").map(({ stdin }) => stdin), ["alice:*\n"])
+            assert.strictEqual(host.read("/etc/shadow"), shadowOf("*"))
+          }), sshdSaying(line)))
+    }
+  }
+
+  for (const status of [1, 255]) {
+    it.effect(`locks with ! when sshd ends with the status ${status}`, () =>
+      withLive("$6$hash", (passwords, host) =>
+        Effect.gen(function*() {
+          yield* passwords.lock(alice)
+          assert.deepStrictEqual(changes(host), [["passwd", "-l", "alice"]])
+        }), ({ command }) => command === "sshd" ? { exitCode: status, stderr: "bad configuration" } : undefined))
   }
 
   it.effect("asks passwd when it cannot read the shadow file", () =>
@@ -79,7 +119,7 @@ describe("PasswordProvisioner: live", () => {
       yield* PasswordProvisioner.use((passwords) => passwords.lock(alice)).pipe(
         Effect.provide(Live.layerPasswd.pipe(Layer.provide([host.layer, pathsBelow(root)])))
       )
-      assert.deepStrictEqual(host.commands(), [["passwd", "-l", "alice"]])
+      assert.deepStrictEqual(changes(host), [["passwd", "-l", "alice"]])
     }))
 
   it.effect("fails to lock an account that is not there, with passwd's own words", () =>

@@ -20,6 +20,7 @@ import { defaults } from "../../src/domain/Settings.ts"
 import { type SshPublicKey, toLine } from "../../src/domain/SshPublicKey.ts"
 import type { UserAccount } from "../../src/domain/UserAccount.ts"
 import { Username } from "../../src/domain/Username.ts"
+import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
 import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
 import * as Sshd from "../../src/layers/live/sshd.ts"
 import * as Live from "../../src/layers/live/SshProvisioner.ts"
@@ -37,6 +38,9 @@ const account: UserAccount = {
   gid: process.getgid?.() ?? 0,
   home: "/home/azureuser"
 }
+
+/** An account whose shell refuses logins. */
+const closed: UserAccount = { ...account, name: Username.make("closed") }
 
 const key: SshPublicKey = {
   options: "",
@@ -126,9 +130,16 @@ contract(
   "live",
   Effect.gen(function*() {
     const { at, layer, root } = yield* host()
+    mkdirSync(at("bin"))
+    writeFileSync(at("bin/sh"), "", { mode: 0o755 })
+    writeFileSync(
+      at("etc/passwd"),
+      "azureuser:x:1000:1000::/home/azureuser:/bin/sh\nclosed:x:1001:1001::/home/closed:/usr/sbin/nologin\n"
+    )
     return {
       layer,
       account,
+      closed,
       keysAt: (path) => existsSync(at(path)) ? readFileSync(at(path), "utf8").trimEnd().split("\n") : undefined,
       passwordsAllowed: () => {
         const value = firstValue(root, "PasswordAuthentication")
@@ -140,10 +151,15 @@ contract(
 contract(
   "test",
   Effect.sync(() => {
-    const fake = Test.make()
+    const fake = Test.make({
+      loginRefusals: {
+        closed: [new LoginRefusedError({ user: "closed", kind: "shell", detail: "the shell refuses logins" })]
+      }
+    })
     return {
       layer: fake.layer,
       account,
+      closed,
       keysAt: (path) => fake.installed.get(path)?.map(toLine),
       passwordsAllowed: fake.passwordsAllowed
     }

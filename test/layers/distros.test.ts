@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { chmodSync } from "node:fs"
 import { Hostname } from "../../src/domain/Hostname.ts"
 import { defaults, type Settings } from "../../src/domain/Settings.ts"
+import type { SshPublicKey } from "../../src/domain/SshPublicKey.ts"
 import { Username } from "../../src/domain/Username.ts"
 import * as Base from "../../src/layers/distros/Base.ts"
 import { choose } from "../../src/layers/distros/choose.ts"
@@ -18,6 +20,13 @@ import { pathsBelow, settingsWith, temporaryRoot, writeFiles } from "../support/
 import { userland } from "../support/userland.ts"
 
 const vm = Hostname.make("vm-1")
+const key: SshPublicKey = {
+  options: "",
+  type: "ssh-ed25519",
+  blob: "AAAAC3NzaC1lZDI1NTE5AAAAIGMk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+oo",
+  comment: "owner@example",
+  fingerprint: "SHA256:TVq6tVPE/CBK8FuVwz21EhUKpKE+e1cYULufTBWAMfo"
+}
 const request = { name: Username.make("alice"), groups: [], createMissingGroups: false }
 
 /** A host below a root, and a distribution on it with these settings. */
@@ -101,6 +110,45 @@ for (const [name, distribution] of [["base", Base.layer], ["flatcar", Flatcar.la
       }))
   })
 }
+
+describe("distributions: questions to sshd", () => {
+  it.effect("asks once what the keys, the lock of the password and the last look at the account want to know", () =>
+    Effect.gen(function*() {
+      const { host, layer, root } = yield* hostWith(
+        Base.layer,
+        {},
+        ({ command }) =>
+          command === "sshd" ? { stdout: "usepam yes\nauthorizedkeysfile .ssh/authorized_keys\n" } : undefined
+      )
+      yield* writeFiles(root, { "bin/sh": "" })
+      chmodSync(`${root}/bin/sh`, 0o755)
+      yield* Effect.gen(function*() {
+        const users = yield* UserProvisioner
+        const passwords = yield* PasswordProvisioner
+        const ssh = yield* SshProvisioner
+        const { account } = yield* users.ensure(request)
+        yield* Effect.all([passwords.lock(account.name), ssh.installKeys(account, [key])], { concurrency: "unbounded" })
+        const before = host.commands().length
+        assert.deepStrictEqual(yield* ssh.loginRefusals(account, { key: true, password: false }), [])
+        assert.lengthOf(host.commands(), before)
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(host.commands().map(([program]) => program), ["getent", "useradd", "getent", "sshd"])
+    }))
+})
+
+describe("distributions: administrators below UID_MIN", () => {
+  it.effect("flatcar has core, and base has none", () =>
+    Effect.gen(function*() {
+      for (const [distribution, expected] of [[Flatcar.layer, "Success"], [Base.layer, "Failure"]] as const) {
+        const { layer, root } = yield* hostWith(distribution, {})
+        yield* writeFiles(root, { "etc/passwd": "core:x:500:500::/home/core:/bin/bash\n", "home/core/x": "" })
+        const result = yield* UserProvisioner.use((users) =>
+          Effect.result(users.ensure({ ...request, name: Username.make("core") }))
+        ).pipe(Effect.provide(layer))
+        assert.strictEqual(result._tag, expected)
+      }
+    }))
+})
 
 describe("distributions: hostnames", () => {
   const commandsOf = (distribution: Base.Distribution, backends: Settings["hostname_provisioners"]["backends"]) =>

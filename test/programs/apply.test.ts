@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { HostnameError } from "../../src/errors/HostnameError.ts"
+import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
 import { PasswordError } from "../../src/errors/PasswordError.ts"
 import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
@@ -26,7 +27,7 @@ const parallel = ["password", "keys", "sudo", "sshd", "hostname"] as const
 type Step = (typeof parallel)[number]
 
 /** How long each step takes before it fails, in milliseconds; a step that is not named succeeds. */
-type Script = Readonly<Partial<Record<Step | "groups" | "media", number>>>
+type Script = Readonly<Partial<Record<Step | "groups" | "login" | "media", number>>>
 
 /** The reason of each step's failure. */
 const reasons = {
@@ -35,6 +36,7 @@ const reasons = {
   keys: "I/O error",
   sudo: "failed to provision user",
   sshd: "failed to update sshd config",
+  login: "administrator has no login shell",
   hostname: "failed to provision hostname",
   media: "failed to unmount provisioning media"
 } as const
@@ -56,7 +58,11 @@ const failing = (script: Script) => {
     Layer.succeed(SshProvisioner, {
       installKeys: () =>
         Effect.as(after("keys", (detail) => new SshKeysError({ user, path: "/keys", detail })), "/keys"),
-      allowPasswords: () => after("sshd", (detail) => new SshdConfigError({ path: "/sshd", detail }))
+      allowPasswords: () => after("sshd", (detail) => new SshdConfigError({ path: "/sshd", detail })),
+      loginRefusals: () =>
+        Effect.succeed(
+          script.login === undefined ? [] : [new LoginRefusedError({ user, kind: "shell", detail: "the login step" })]
+        )
     }),
     Layer.succeed(UserProvisioner, {
       ensure: ({ name }) =>
@@ -96,14 +102,14 @@ const permutations = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>>
     ? [[]]
     : all.flatMap((first, index) => permutations(all.toSpliced(index, 1)).map((rest) => [first, ...rest]))
 
-const order = ["groups", ...parallel, "media"] as const
+const order = ["groups", "password", "keys", "sudo", "sshd", "login", "hostname", "media"] as const
 
 describe("the order of reported failures", () => {
-  it.effect("is user, password, keys, sudo, sshd, hostname, media in every order of time", () =>
+  it.effect("is user, password, keys, sudo, sshd, login, hostname, media in every order of time", () =>
     Effect.forEach(permutations(parallel), (inTime) =>
       Effect.gen(function*() {
         const script = Object.fromEntries(inTime.map((step, index) => [step, index + 1]))
-        assert.deepStrictEqual(yield* reported({ ...script, groups: 1, media: 0 }), {
+        assert.deepStrictEqual(yield* reported({ ...script, groups: 1, login: 0, media: 0 }), {
           steps: [...order],
           reason: "failed to provision user"
         })

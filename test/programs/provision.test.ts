@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { defaults } from "../../src/domain/Settings.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
+import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
 import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
 import { UserError, UserMissingError } from "../../src/errors/UserError.ts"
@@ -53,6 +54,65 @@ const notAccepted = new WireServerError({
 })
 
 const states = (agent: ReturnType<typeof makeAgent>) => agent.wireServer.calls.map(({ report }) => report)
+
+describe("provision: an account that lets nobody in", () => {
+  it.effect("is reported with its own reason, after everything has been done, and never as Ready", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({
+        ssh: {
+          loginRefusals: {
+            azureuser: [
+              new LoginRefusedError({ user: "azureuser", kind: "expired", detail: "the account has expired" }),
+              new LoginRefusedError({ user: "azureuser", kind: "shell", detail: "the shell refuses logins" })
+            ]
+          }
+        }
+      })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.deepStrictEqual(states(agent), ["failed"])
+      assert.deepStrictEqual(agent.state.calls, [])
+      assert.deepStrictEqual([...agent.ssh.installed.keys()], ["/home/azureuser/.ssh/authorized_keys"])
+      assert.isTrue(agent.user.sudoers.has(username))
+      assert.include(agent.report(), "reason=administrator account has expired|")
+      assert.include(agent.report(), "reason_2=administrator has no login shell|")
+    }))
+
+  it.effect("is looked for when the account and sshd are as they will be, with what the owner has", () =>
+    Effect.gen(function*() {
+      const credentialsOf = (options: Parameters<typeof makeAgent>[0]) =>
+        Effect.gen(function*() {
+          const agent = makeAgent(options)
+          yield* agent.boot
+          assert.strictEqual(agent.ssh.calls.at(-1)?._tag, "loginRefusals")
+          return agent.ssh.calls.flatMap((call) => call._tag === "loginRefusals" ? [call.credentials] : [])
+        })
+      assert.deepStrictEqual(yield* credentialsOf({}), [{ key: true, password: false }])
+      const imds = [{ ...metadata, publicKeys: [], disablePasswordAuthentication: false }] as const
+      assert.deepStrictEqual(
+        yield* credentialsOf({ imds, media: [Option.some(withPassword)], settings: allow }),
+        [{ key: true, password: true }]
+      )
+      assert.deepStrictEqual(
+        yield* credentialsOf({
+          imds,
+          media: [Option.some({ ...withPassword, publicKeys: [] })],
+          settings: allow
+        }),
+        [{ key: false, password: true }]
+      )
+    }))
+
+  it.effect("is refused as a system account before it gets keys, a password or sudo", () =>
+    Effect.gen(function*() {
+      const agent = makeAgent({ user: { systemAccounts: ["azureuser"] } })
+      assert.strictEqual(yield* agent.boot, 1)
+      assert.deepStrictEqual(states(agent), ["failed"])
+      assert.include(agent.report(), "reason=administrator is a system account|")
+      assert.deepStrictEqual(agent.password.calls, [])
+      assert.deepStrictEqual([...agent.ssh.installed.keys()], [])
+      assert.deepStrictEqual([...agent.user.sudoers], [])
+    }))
+})
 
 describe("provision: a first boot", () => {
   it.effect("does everything, then says Ready, then writes the marker", () =>

@@ -97,7 +97,7 @@ describe("firstOf: users", () => {
       yield* UserProvisioner.use((users) =>
         Effect.gen(function*() {
           for (const call of [users.ensure(request), users.grantSudo(alice)]) {
-            const { message } = yield* Effect.flip<unknown, UserError | UserMissingError, never>(call)
+            const { message } = yield* Effect.flip<unknown, { readonly message: string }, never>(call)
             assert.include(message, "useradd: no space")
             assert.include(message, "adduser: not found")
           }

@@ -110,7 +110,7 @@ export const userland = (
         const [name = ""] = stdin.split(":")
         if (lineOf("/etc/shadow", name) === undefined) return { exitCode: 1, stderr: "chpasswd: line 1: no such user" }
         const password = stdin.slice(name.length + 1).replace(/\n$/, "")
-        setField("/etc/shadow", name, 1, `$hex$${Buffer.from(password).toString("hex")}`)
+        setField("/etc/shadow", name, 1, first === "-e" ? password : `$hex$${Buffer.from(password).toString("hex")}`)
         return {}
       }
       case "visudo":

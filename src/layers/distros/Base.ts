@@ -8,6 +8,7 @@ import type { Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
 import * as Hostname from "../live/HostnameProvisioner.ts"
 import * as Password from "../live/PasswordProvisioner.ts"
+import { Sshd } from "../live/sshd.ts"
 import * as Ssh from "../live/SshProvisioner.ts"
 import * as User from "../live/UserProvisioner.ts"
 
@@ -31,4 +32,7 @@ export const layer: Distribution = (settings) =>
     PasswordProvisioner.firstOf(settings.password_provisioners.backends.map((name) => passwordBackends[name])),
     HostnameProvisioner.firstOf(settings.hostname_provisioners.backends.map((name) => hostnameBackends[name])),
     Ssh.layer
+  ).pipe(
+    // Built first, so that all of them have the same one.
+    Layer.provide(Sshd.layer)
   )

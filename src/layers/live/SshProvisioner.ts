@@ -12,7 +12,8 @@ import { SshProvisioner } from "../../services/SshProvisioner.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
 import { attempt, exists, readBytesIfPresent, syncDirectory, writeAtomic } from "./files.ts"
 import { writeUserFile } from "./homeFile.ts"
-import * as Sshd from "./sshd.ts"
+import * as LoginRefusals from "./loginRefusals.ts"
+import { Sshd } from "./sshd.ts"
 
 /**
  * The drop-in's name: sshd takes the first value of a keyword and reads the directory in the order of names, so this one is before cloud-init's
@@ -36,7 +37,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
     const paths = yield* Paths
     const settings = (yield* CurrentSettings).ssh
     const subprocess = yield* Subprocess
-    const sshd = yield* Sshd.make
+    const sshd = yield* Sshd
 
     const relabel = Effect.fnUntraced(function*(touched: ReadonlyArray<string>) {
       if (!(yield* exists(`${paths.selinux}/enforce`))) return
@@ -167,9 +168,13 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subproc
       })
     }, Effect.withSpan("provision::ssh:update_sshd_config"))
 
-    return SshProvisioner.of({ installKeys, allowPasswords })
+    return SshProvisioner.of({
+      installKeys,
+      allowPasswords,
+      loginRefusals: LoginRefusals.make(paths, subprocess.run, sshd.known)
+    })
   })
-)
+).pipe(Layer.provide(Sshd.layer))
 
 /** Linux's `PATH_MAX`: bytes of a path with its final NUL. We could make a longer one directory by directory, and sshd could not open it. */
 const maximumPath = 4096

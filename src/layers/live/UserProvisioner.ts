@@ -9,21 +9,22 @@ import * as NodePath from "node:path"
 import type { UserAccount, UserRequest } from "../../domain/UserAccount.ts"
 import type { GroupName, Username } from "../../domain/Username.ts"
 import { FileError } from "../../errors/FileError.ts"
+import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
 import { UserError, UserMissingError } from "../../errors/UserError.ts"
+import { ImageAdministrators } from "../../services/ImageAdministrators.ts"
 import { Paths } from "../../services/Paths.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
+import * as AccountDatabase from "./accountDatabase.ts"
 import { attempt, exists, readTextIfPresent, writeAtomic } from "./files.ts"
+import * as UseraddDefaults from "./useraddDefaults.ts"
 
 /** azure-init's comment of the account (`user.rs`). */
 const comment = "azure-init created this user based on username provided in IMDS"
 
 /** azure-init's file of sudo rules (`user.rs`). */
 const sudoersFile = "azure-init-user"
-
-/** getent's exit status for a key that is not in the database (getent(1)). */
-const notInDatabase = 2
 
 /** useradd's exit status for a name that is taken (useradd(8)). */
 const nameInUse = 9
@@ -34,55 +35,41 @@ const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(2
 /** passwd(5): the password is in `/etc/shadow`. */
 const shadowed = "x"
 
-/** passwd(5): name, password, uid, gid, comment, home, shell; ids have at most ten digits. */
-const passwdLine = /^[^:]*:[^:]*:(\d{1,10}):(\d{1,10}):[^:]*:(\/[^:]*):[^:]*$/
-
 /** How one userland makes accounts; everything else is the same on all of them. */
 interface Tools {
+  /** Options that {@link create} needs on this host, where its defaults would make an account that lets nobody in. */
+  readonly overrides: Effect.Effect<ReadonlyArray<string>>
   /** Makes the account with its home and those groups. */
-  readonly create: (name: Username, groups: ReadonlyArray<GroupName>) => Effect.Effect<unknown, SubprocessError>
+  readonly create: (
+    name: Username,
+    groups: ReadonlyArray<GroupName>,
+    overrides: ReadonlyArray<string>
+  ) => Effect.Effect<unknown, SubprocessError>
   readonly join: (name: Username, groups: ReadonlyArray<GroupName>) => Effect.Effect<unknown, SubprocessError>
   readonly createGroup: (group: GroupName) => Effect.Effect<unknown, SubprocessError>
   /** Makes the account's own group, with the id that the account has already. */
   readonly createOwnGroup: (account: UserAccount) => Effect.Effect<unknown, SubprocessError>
 }
 
-const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tools) =>
+const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: Paths) => Tools) =>
   Effect.gen(function*() {
     const paths = yield* Paths
+    const administrators = yield* ImageAdministrators
     const subprocess = yield* Subprocess
-    const tools = toolsOf(subprocess.run)
+    const tools = toolsOf(subprocess.run, paths)
 
-    /** One line of a database of the name service; `none` when it has no such entry. */
-    const lookUp = Effect.fnUntraced(function*(database: "passwd" | "group", key: string) {
-      const asked = yield* Effect.result(
-        subprocess.run({ command: "getent", args: [database, key], allow: [0, notInDatabase] })
-      )
-      if (Result.isSuccess(asked)) {
-        return asked.success.exitCode === 0 ? Option.some(asked.success.stdout.trim()) : Option.none<string>()
-      }
-      if (asked.failure.status !== "not found") return yield* asked.failure
-      // BusyBox userlands have no getent, and no name service but the files.
-      const text = yield* readTextIfPresent(database === "group" ? paths.group : `${paths.root}/etc/passwd`)
-      // Groups are looked for by their id as well, which is the third field.
-      return Option.fromUndefinedOr(
-        text?.split("\n").find((line) => line.startsWith(`${key}:`) || line.split(":")[2] === key)
-      )
+    const { find, isSystemAccount, localLine, lookUp } = AccountDatabase.make(paths, subprocess.run)
+
+    /** An account of the system's own is no administrator: nothing of it is changed. */
+    const findPerson = Effect.fnUntraced(function*(name: Username) {
+      const account = yield* find(name)
+      if (account === undefined || administrators.includes(name) || !(yield* isSystemAccount(account))) return account
+      return yield* new LoginRefusedError({
+        user: name,
+        kind: "system account",
+        detail: `it is a system account (uid ${account.uid}, below UID_MIN): choose another administrator name`
+      })
     })
-
-    const find = Effect.fnUntraced(function*(name: Username) {
-      const line = Option.getOrUndefined(yield* lookUp("passwd", name))
-      if (line === undefined) return undefined
-      const [, uid, gid, home] = passwdLine.exec(line) ?? []
-      if (uid === undefined || gid === undefined || home === undefined) {
-        return yield* new UserError({
-          user: name,
-          operation: "find the account",
-          detail: "its entry in the user database has no ids or no absolute home: correct it"
-        })
-      }
-      return { name, uid: Number(uid), gid: Number(gid), home } satisfies UserAccount
-    }, Effect.withSpan("provision::user:user_exists"))
 
     /** The names of the groups that the account is in already. */
     const memberships = (name: Username) =>
@@ -134,15 +121,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
 
     /** `useradd` writes one file after the other: one that was cut short leaves an account without the later entries. */
     const ensureEntries = Effect.fnUntraced(function*(account: UserAccount) {
-      const entryIn = (path: string) =>
-        Effect.map(
-          readTextIfPresent(path),
-          (text) => text?.split("\n").find((line) => line.startsWith(`${account.name}:`))
-        )
-      const own = yield* entryIn(`${paths.root}/etc/passwd`)
+      const own = yield* localLine("passwd", account.name)
       // Another account's entries are kept elsewhere, such as in LDAP.
       if (own === undefined) return
-      if (own.split(":")[1] === shadowed && (yield* entryIn(paths.shadow)) === undefined) {
+      if (own.split(":")[1] === shadowed && (yield* localLine("shadow", account.name)) === undefined) {
         yield* Effect.logWarning("The account has no entry in the shadow file, making one", { username: account.name })
         // shadow-utils; BusyBox has nothing of the kind, and then the missing entry is reported.
         yield* retried(subprocess.run({ command: "pwconv", args: [] }))
@@ -192,7 +174,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
     /** What the owner can do without becomes a problem: an account with a flaw lets its owner in, none does not. */
     const ensure = Effect.fnUntraced(function*(request: UserRequest) {
       const { name } = request
-      const [{ present, problems }, known] = yield* Effect.all([prepareGroups(request), find(name)], {
+      const [{ present, problems }, known] = yield* Effect.all([prepareGroups(request), findPerson(name)], {
         concurrency: "unbounded"
       })
       const trouble = (operation: string) => (error: UserError | SubprocessError | FileError) =>
@@ -213,7 +195,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
         return { account: known, problems }
       }
       yield* Effect.logInfo(`Creating the user ${name}`)
-      const created = yield* Effect.result(retried(tools.create(name, present)))
+      const created = yield* Effect.result(retried(tools.create(name, present, yield* tools.overrides)))
       const account = yield* find(name)
       if (account === undefined) {
         return yield* Result.isFailure(created) ? created.failure : new UserMissingError({ user: name })
@@ -262,7 +244,9 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
       ensure: (request) =>
         ensure(request).pipe(
           Effect.mapError((error) =>
-            error._tag === "UserMissingError" ? error : failed(request.name, "create the account")(error)
+            error._tag === "UserMissingError" || error._tag === "LoginRefusedError"
+              ? error
+              : failed(request.name, "create the account")(error)
           ),
           Effect.withSpan(span)
         ),
@@ -279,9 +263,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"]) => Tool
 /** {@link UserProvisioner} by shadow-utils: `useradd` with azure-init's arguments, `usermod -aG`, `groupadd`. */
 export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Layer.effect(
   UserProvisioner,
-  make("provision::user:useradd", (run) => ({
-    create: (name, groups) => {
-      const args = [name, "--comment", comment, "--groups", groups.join(","), "-d", `/home/${name}`, "-m"]
+  make("provision::user:useradd", (run, paths) => ({
+    overrides: UseraddDefaults.overrides(paths),
+    create: (name, groups, overrides) => {
+      const args = [name, "--comment", comment, "--groups", groups.join(","), "-d", `/home/${name}`, "-m", ...overrides]
       // A group of that name, such as `docker`, would keep the account from being made.
       return Effect.catchIf(
         run({ command: "useradd", args }),
@@ -302,6 +287,7 @@ export const layerAdduser: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
     const join = (name: Username, groups: ReadonlyArray<GroupName>) =>
       Effect.forEach(groups, (group) => run({ command: "addgroup", args: [name, group] }))
     return {
+      overrides: Effect.succeed([]),
       create: (name, groups) =>
         Effect.andThen(
           run({ command: "adduser", args: ["-D", "-h", `/home/${name}`, "-g", comment, name] }),

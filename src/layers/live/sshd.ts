@@ -1,4 +1,6 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Fs from "node:fs/promises"
@@ -9,38 +11,54 @@ import { Paths } from "../../services/Paths.ts"
 import { Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
 import { attempt, exists, readTextIfPresent } from "./files.ts"
 
-/** What sshd makes of its configuration: the value in force of each keyword (in lower case), that it refuses it, or that it could not be asked. */
+/**
+ * What sshd makes of its configuration: the value in force of each keyword (in lower case), all of them for one that is printed more than once, that
+ * it refuses it, or that it could not be asked.
+ */
 export type Configuration =
-  | { readonly _tag: "InForce"; readonly values: ReadonlyMap<string, string> }
+  | {
+    readonly _tag: "InForce"
+    readonly values: ReadonlyMap<string, string>
+    readonly lists: ReadonlyMap<string, ReadonlyArray<string>>
+  }
   | { readonly _tag: "Refused"; readonly why: string }
   | { readonly _tag: "Unanswered"; readonly why: string }
 
 /** Every exit status of sshd is an answer; 255 is that of its fatal errors. */
 const anyStatus = [0, 1, 2, 255]
 
-/** Parses what `sshd -G` and `sshd -T` print: keyword, space, value. The first line of a keyword counts. */
-export const parse = (printed: string): ReadonlyMap<string, string> => {
-  const values = new Map<string, string>()
+/** Parses what `sshd -G` and `sshd -T` print: keyword, space, value; all values of a keyword, in their order. */
+export const parseLists = (printed: string): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const lists = new Map<string, Array<string>>()
   for (const line of printed.split("\n")) {
     const [, keyword = "", value = ""] = /^(\S+)[ \t]+(.*)$/.exec(line.trim()) ?? []
-    if (keyword !== "" && !values.has(keyword.toLowerCase())) values.set(keyword.toLowerCase(), value)
+    if (keyword === "") continue
+    const values = lists.get(keyword.toLowerCase())
+    if (values === undefined) lists.set(keyword.toLowerCase(), [value])
+    else values.push(value)
   }
-  return values
+  return lists
 }
 
+/** The first value of each keyword, which is the one that counts. */
+export const parse = (printed: string): ReadonlyMap<string, string> =>
+  new Map([...parseLists(printed)].map(([keyword, [value = ""]]) => [keyword, value]))
+
 /**
- * Talking with sshd. Built with the layer that uses it.
+ * Talking with sshd.
  *
  * `configuration` has sshd check its configuration and print what is in force, for one user (`Match` blocks count) or in general. It
  * asks `sshd -G`, which needs no host keys (OpenSSH 9.3), then `sshd -T`; that one wants a host key and its run-time directory, which are not
- * there before the first boot's end, so it is given a key for the moment and the directory.
+ * there before the first boot's end, so it is given a key for the moment and the directory. A user's answer is asked for once: what changes later, whether passwords are taken, is not to be had from it.
+ *
+ * `known` is what the last question has found out, the user's own answer before the general one; it asks nothing.
  *
  * `placesOf` finds the lines of sshd's configuration that match, as `file:line`; it follows no `Include` but that of the usual directory.
  *
  * `reload` has a running sshd read its configuration again; it never starts one, and it does not wait: a job of systemd that is
  * ordered behind us would never end.
  */
-export const make = Effect.gen(function*() {
+const make = Effect.gen(function*() {
   const paths = yield* Paths
   const subprocess = yield* Subprocess
   const file = paths.root === "" ? [] : ["-f", paths.sshdConfig]
@@ -99,11 +117,14 @@ export const make = Effect.gen(function*() {
     return asked(first.withPermits(1)(asked(findWay(scope, args))))
   }
 
-  const configuration = (user?: string): Effect.Effect<Configuration> =>
+  const answers = new Map<string | undefined, Configuration>()
+  const users = yield* Semaphore.make(1)
+
+  const askAnew = (user: string | undefined): Effect.Effect<Configuration> =>
     ask(user).pipe(
       Effect.map((result): Configuration =>
         result.exitCode === 0
-          ? { _tag: "InForce", values: parse(result.stdout) }
+          ? { _tag: "InForce", values: parse(result.stdout), lists: parseLists(result.stdout) }
           : { _tag: "Refused", why: result.stderr.trim().slice(-1000) || `exit status ${result.exitCode}` }
       ),
       Effect.catch((error) => Effect.succeed<Configuration>({ _tag: "Unanswered", why: error.message })),
@@ -112,6 +133,7 @@ export const make = Effect.gen(function*() {
           ? Effect.void
           : Effect.logError("sshd does not tell its configuration", { why: answer.why })
       ),
+      Effect.tap((answer) => Effect.sync(() => answers.set(user, answer))),
       Effect.withSpan("provision::ssh:run_sshd_command")
     )
 
@@ -128,6 +150,17 @@ export const make = Effect.gen(function*() {
       ))
     return places.flat()
   })
+
+  const configuration = (user?: string): Effect.Effect<Configuration> => {
+    if (user === undefined) return askAnew(undefined)
+    return users.withPermits(1)(Effect.suspend(() => {
+      const answer = answers.get(user)
+      return answer === undefined ? askAnew(user) : Effect.succeed(answer)
+    }))
+  }
+
+  const known = (user: string): Configuration | undefined =>
+    [answers.get(user), answers.get(undefined)].find((answer) => answer?._tag === "InForce")
 
   const reloadUnit = Effect.gen(function*() {
     const units = ["ssh.service", "sshd.service"]
@@ -168,8 +201,13 @@ export const make = Effect.gen(function*() {
     )
   )
 
-  return { configuration, placesOf, reload }
+  return { configuration, known, placesOf, reload }
 })
+
+/** See {@link make}. One for all layers that use it, since they share what sshd has answered. */
+export class Sshd extends Context.Service<Sshd, Effect.Success<typeof make>>()("azure-init/layers/live/sshd") {
+  static readonly layer: Layer.Layer<Sshd, never, Subprocess> = Layer.effect(Sshd, make)
+}
 
 /**
  * A connection from outside for `-C`: sshd fails when a `Match` block asks for what is not given. The addresses are those set aside

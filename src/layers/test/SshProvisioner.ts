@@ -1,7 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { LoginState } from "../../domain/LoginAccess.ts"
 import type { SshPublicKey } from "../../domain/SshPublicKey.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
+import type { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
 import type { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../errors/SshError.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
 
@@ -13,12 +15,19 @@ export interface Script {
   readonly keysError?: SshKeysError | SshKeysUnreadError
   /** Every `allowPasswords` fails with this. */
   readonly passwordsError?: SshdConfigError
+  /** What keeps the owner of an account out, by its name. */
+  readonly loginRefusals?: Readonly<Record<string, ReadonlyArray<LoginRefusedError>>>
 }
 
 /** One call, in the order in which they came. */
 export type Call =
   | { readonly _tag: "installKeys"; readonly account: UserAccount; readonly keys: ReadonlyArray<SshPublicKey> }
   | { readonly _tag: "allowPasswords"; readonly allowed: boolean }
+  | {
+    readonly _tag: "loginRefusals"
+    readonly account: UserAccount
+    readonly credentials: LoginState["credentials"]
+  }
 
 /**
  * A scriptable {@link SshProvisioner} that touches nothing.
@@ -51,6 +60,11 @@ export const make = (script: Script = {}): {
         if (script.passwordsError !== undefined) return Effect.fail(script.passwordsError)
         passwords = allowed
         return Effect.void
+      }),
+    loginRefusals: (account, credentials) =>
+      Effect.sync(() => {
+        calls.push({ _tag: "loginRefusals", account, credentials })
+        return script.loginRefusals?.[account.name] ?? []
       })
   })
   return { layer: Layer.succeed(SshProvisioner, service), calls, installed, passwordsAllowed: () => passwords }

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { UserAccount, UserRequest } from "../../domain/UserAccount.ts"
+import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
 import { UserError, type UserMissingError } from "../../errors/UserError.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
 
@@ -8,6 +9,8 @@ import { UserProvisioner } from "../../services/UserProvisioner.ts"
 export interface Script {
   /** The groups that exist; every group when absent. */
   readonly groups?: ReadonlyArray<string>
+  /** The accounts that are the system's own, which `ensure` refuses. */
+  readonly systemAccounts?: ReadonlyArray<string>
   /** Every `ensure` fails with this. */
   readonly ensureError?: UserError | UserMissingError
   /** Every `grantSudo` fails with this. */
@@ -36,7 +39,10 @@ export const make = (script: Script = {}): {
     ensure: (request) =>
       Effect.suspend(() => {
         requests.push(request)
-        if (script.ensureError !== undefined) return Effect.fail(script.ensureError)
+        const refusal = script.systemAccounts?.includes(request.name) === true
+          ? new LoginRefusedError({ user: request.name, kind: "system account", detail: "it is a system account" })
+          : script.ensureError
+        if (refusal !== undefined) return Effect.fail(refusal)
         if (request.createMissingGroups) request.groups.forEach((group) => known.add(group))
         const missing = script.groups === undefined ? [] : request.groups.filter((group) => !known.has(group))
         const groups = members.get(request.name) ?? new Set()

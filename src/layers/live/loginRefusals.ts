@@ -1,0 +1,61 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as LoginAccess from "../../domain/LoginAccess.ts"
+import type { UserAccount } from "../../domain/UserAccount.ts"
+import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
+import type { Paths } from "../../services/Paths.ts"
+import type { Subprocess } from "../../services/Subprocess.ts"
+import * as AccountDatabase from "./accountDatabase.ts"
+import { exists } from "./files.ts"
+import type { Configuration } from "./sshd.ts"
+import { shellFile } from "./useraddDefaults.ts"
+
+/** The keywords for which the names of the account's groups have to be known. */
+const groupLists = ["allowgroups", "denygroups"]
+
+/**
+ * What keeps the owner of an account out, by the files of the host and by what sshd has answered already. No process is started, except for an account
+ * that is kept elsewhere (getent) and for sshd's lists of groups (id).
+ */
+export const make = (
+  paths: Paths,
+  run: Subprocess["Service"]["run"],
+  known: (user: string) => Configuration | undefined
+) => {
+  const accounts = AccountDatabase.make(paths, run)
+
+  const groupsOf = (account: UserAccount, sshd: LoginAccess.LoginState["sshd"]) =>
+    groupLists.some((keyword) => sshd?.has(keyword))
+      ? Effect.map(run({ command: "id", args: ["-Gn", account.name] }), ({ stdout }) => stdout.trim().split(/\s+/))
+      : Effect.succeed([])
+
+  return Effect.fnUntraced(function*(account: UserAccount, credentials: LoginAccess.LoginState["credentials"]) {
+    const answer = known(account.name)
+    const sshd = answer?._tag === "InForce" ? answer.lists : undefined
+    const { shadow, shell } = yield* accounts.loginEntries(account.name)
+    const elsewhere = (sshd?.get("chrootdirectory")?.[0] ?? "none") !== "none"
+    const state: LoginAccess.LoginState = {
+      name: account.name,
+      uid: account.uid,
+      shell,
+      shellFile: elsewhere ? "unknown" : yield* shellFile(paths, shell),
+      shadow,
+      today: LoginAccess.dayOf(yield* Clock.currentTimeMillis),
+      nologin: yield* exists(`${paths.root}/etc/nologin`),
+      groups: yield* groupsOf(account, sshd),
+      credentials,
+      sshd
+    }
+    return LoginAccess.obstacles(state).map(({ detail, kind }) =>
+      new LoginRefusedError({ user: account.name, kind, detail })
+    )
+  }, (work, account) =>
+    Effect.catch(work, (error) =>
+      Effect.as(
+        Effect.logWarning("Cannot tell whether the account lets its owner in", {
+          username: account.name,
+          error: error.message
+        }),
+        []
+      )))
+}
