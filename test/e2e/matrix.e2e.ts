@@ -5,13 +5,20 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { agents } from "./hosts/overlay.ts"
+import { accessFaults } from "./matrix/access.ts"
 import { discFaults } from "./matrix/disc.ts"
 import { type Fault, tryBy } from "./matrix/Fault.ts"
 import { killFaults } from "./matrix/kills.ts"
 import { machineFaults } from "./matrix/machine.ts"
 import { platformFaults } from "./matrix/platform.ts"
 
-const faults: ReadonlyArray<Fault> = [...platformFaults, ...discFaults, ...machineFaults, ...killFaults]
+const faults: ReadonlyArray<Fault> = [
+  ...platformFaults,
+  ...discFaults,
+  ...machineFaults,
+  ...accessFaults,
+  ...killFaults
+]
 
 const numberFrom = (variable: string, usual: number): number => {
   const value = Number(process.env[variable] ?? usual)
