@@ -91,7 +91,7 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
   const { name, nologin, shadow, shell, shellFile, today, uid } = state
   const found: Array<Obstacle> = []
   const add = (kind: ObstacleKind, detail: string) => found.push({ kind, detail })
-  const repair = (command: string) => `run "${command}" in the image, or choose another administrator name`
+  const repair = (command: string) => `run ${command} in the image, or choose another administrator name`
   if (!isLoginShell(shell)) {
     add("shell", `the shell ${shell} refuses logins: ${repair(`usermod -s /bin/sh ${name}`)}`)
   } else if (shellFile === "missing" || shellFile === "no program") {
@@ -109,7 +109,7 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
   if (!pam && password.startsWith("!")) {
     add(
       "locked",
-      `sshd runs without PAM and refuses a password that starts with "!": ${repair(`usermod -p '*' ${name}`)}`
+      `sshd runs without PAM and refuses a locked password: ${repair(`usermod -p '*' ${name}`)}`
     )
   }
   if (!pam || lastChange > today) return found

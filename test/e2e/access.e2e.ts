@@ -38,7 +38,7 @@ const ofAccount = (
   options: string,
   reason: string,
   repair: string,
-  advice = `run \\"${repair}\\"`
+  advice = `run ${repair} in the image`
 ): Closed => ({ name, arrange: `${make}; ${options}`, reason, repair, advice })
 
 const ofSshd = (line: string, reason = "sshd does not allow the administrator"): Closed => ({
@@ -106,8 +106,7 @@ const closed: ReadonlyArray<Closed> = [
   ofSshd(`DenyUsers somebody ${username.slice(0, 3)}*`),
   ofSshd("AllowGroups wheel"),
   ofSshd(`DenyGroups ${username}`),
-  ofSshd("PubkeyAuthentication no", credentials),
-  ofSshd("AuthenticationMethods publickey,password", credentials)
+  ofSshd("PubkeyAuthentication no", credentials)
 ]
 
 const failed = async (host: Host, reason: string): Promise<string> => {
@@ -126,7 +125,7 @@ describe("an administrator that cannot log in", () => {
       onMachine({ playbook: playbook() }, async (host) => {
         await host.shell(`set -e; ${arrange}`)
         const told = await failed(host, reason)
-        assert.include(told.replaceAll("\"", "\\\""), advice)
+        assert.include(told, advice)
         assert.isFalse(await logsIn(host, owner), "sshd keeps the owner out, as the report says")
 
         await host.shell(`set -e; ${repair}`)
@@ -150,6 +149,13 @@ describe("an administrator that cannot log in", () => {
       await host.write(image, `${line}\n`)
       await boot(host, agent)
       await assertProvisioned(host)
+    }))
+
+  it("a password that sshd wants besides the key, and that nobody has: is reported", () =>
+    onMachine({ playbook: playbook({ instance: { disablePasswordAuthentication: false } }) }, async (host) => {
+      await host.write(image, "AuthenticationMethods publickey,password\n")
+      assert.include(await failed(host, credentials), "AuthenticationMethods publickey,password")
+      assert.isFalse(await logsIn(host, owner), "sshd keeps the owner out, as the report says")
     }))
 
   it.each([
