@@ -38,9 +38,13 @@ export const startSshd = (host: Host): Promise<string> =>
   host.shell(
     `set -eu
     mkdir -p /run/sshd
-    if [ -e /run/sshd.pid ]; then kill "$(cat /run/sshd.pid)"; rm -f /run/sshd.pid; fi
+    wait_until() { i=0; until "$@" || [ $((i += 1)) -gt 250 ]; do sleep 0.02; done; }
+    freed() { ! grep -q ':0016 00000000:0000 0A' /proc/net/tcp; }
+    if [ -e /run/sshd.pid ]; then kill "$(cat /run/sshd.pid)"; rm -f /run/sshd.pid; wait_until freed; fi
     [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
-    $(command -v sshd) -o ListenAddress=127.0.0.1 -o PidFile=/run/sshd.pid`
+    $(command -v sshd) -o ListenAddress=127.0.0.1 -o PidFile=/run/sshd.pid
+    # It goes into the background before it listens, and writes the file afterwards.
+    wait_until [ -s /run/sshd.pid ]`
   )
 
 /** A real login over ssh with nothing but this key, from the machine to itself. */
