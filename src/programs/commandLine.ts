@@ -69,13 +69,11 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
     Effect.catchFilter(
       (error) => CliError.isCliError(error) ? Result.succeed(error) : Result.fail(error),
       (error) =>
-        error._tag === "ShowHelp" && error.errors.length === 0
-          ? Effect.void
-          : Effect.fail(
-            new UsageError({
-              detail: error._tag === "ShowHelp" ? error.errors.map((each) => each.message).join("; ") : error.message
-            })
-          )
+        Effect.fail(
+          new UsageError({
+            detail: error._tag === "ShowHelp" ? error.errors.map((each) => each.message).join("; ") : error.message
+          })
+        )
     ),
     Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help] })
   )

@@ -116,6 +116,7 @@ describe("clean: what it says and how it ends", () => {
       const { log, result, text } = yield* scripted({ logs: false })
       assert.strictEqual(result._tag, "Success")
       assert.include(text, vmId)
+      assert.include(text, "Removed a marker")
       assert.deepStrictEqual(log, [])
     }))
 
@@ -131,6 +132,7 @@ describe("clean: what it says and how it ends", () => {
       const { result, state, text } = yield* scripted({ logs: true, busy: true })
       assert.deepStrictEqual(state, ["clean"])
       assert.include(text, "EBUSY")
+      assert.include(text, "Could not remove everything")
       assert.strictEqual(result._tag === "Failure" ? result.failure.status : 0, 1)
     }))
 
@@ -138,6 +140,7 @@ describe("clean: what it says and how it ends", () => {
     Effect.gen(function*() {
       const { log, result, state, text } = yield* scripted({ logs: true, loaded: { errors: [problem] } })
       assert.deepStrictEqual([state, log], [[], []])
+      assert.include(text, "The settings are wrong: nothing was removed")
       assert.strictEqual(result._tag === "Failure" ? result.failure.status : 0, 1)
       assert.include(text, "/etc/azure-init.toml:3: imds.retry_interval_secs")
     }))

@@ -106,6 +106,15 @@ describe("command line: help", () => {
         }
         assert.include(printed, "AZURE_INIT_USER_GROUPS")
         assert.include(printed, "AZURE_INIT_CONFIG")
+        for (
+          const sentence of [
+            "azure-init",
+            "Print the version and stop",
+            "Provisions this virtual machine on Azure: once, at first boot, as root",
+            "Remove the markers, so that the next boot provisions again; never talks to Azure"
+          ]
+        ) assert.include(printed, sentence)
+        assert.match(printed, /azure-init <subcommand>|azure-init \[/)
         assert.notMatch(printed, /password/i)
       }))
   }
@@ -116,6 +125,7 @@ describe("command line: help", () => {
         const { printed, result } = yield* run(parse(argv))
         assert.deepStrictEqual(yield* Effect.fromResult(result), { _tag: "Nothing" })
         assert.include(printed, "--logs")
+        assert.include(printed, "Remove the log file as well")
         assert.notMatch(printed, /password/i)
       }))
   }
@@ -145,8 +155,24 @@ describe("command line: wrong usage", () => {
         assert.strictEqual(result.failure._tag, "UsageError")
         assert.strictEqual(Runtime.getErrorExitCode(result.failure), 2)
         assert.include(complained, named)
+        assert.include(result.failure.message, named)
       }))
   }
+
+  it.effect("names every wrong group of the flags, and how they are written", () =>
+    Effect.gen(function*() {
+      const { result } = yield* run(parse(["--groups", "a b,-x", "-g", "adm"]))
+      assert.strictEqual(
+        result._tag === "Failure" ? result.failure.message : "",
+        "--groups: found \"a b,-x\", expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas: azure-init --groups adm,video"
+      )
+    }))
+
+  it.effect("joins what is wrong in several flags", () =>
+    Effect.gen(function*() {
+      const { result } = yield* run(parse(["--first", "--second"]))
+      assert.match(result._tag === "Failure" ? result.failure.message : "", /--first.*; .*--second/)
+    }))
 
   it.effect("a boot with wrong groups in its environment goes on with the good ones, and hands on the others", () =>
     Effect.gen(function*() {
