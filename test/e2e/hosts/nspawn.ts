@@ -17,6 +17,10 @@ export interface NspawnOptions extends Pick<HostOptions, "playbook" | "disc"> {
   /** As Azure prints it. */
   readonly vmId: string
   readonly suite: Suite
+  /** The directory of the machine's root file system; that of the suite when absent. */
+  readonly image?: string
+  /** A program that runs beside the platform, in its network, and ends when its standard input does. */
+  readonly beside?: ReadonlyArray<string>
   /** A script of sh that makes the image's own changes, run in the directory of the machine's root before it starts; paths are relative. */
   readonly prepare?: string
 }
@@ -39,7 +43,7 @@ const asFirmware = (vmId: string): string => existsSync("/sys/firmware/efi") ? v
 
 /** Starts a machine; its systemd answers when this resolves, its boot goes on. */
 export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> => {
-  const image = root(options.suite)
+  const image = options.image ?? root(options.suite)
   const [programs, libraries] = [tools(), root("bookworm")]
   const directory = mkdtempSync(join(tmpdir(), "azure-host-"))
   try {
@@ -80,6 +84,13 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
   ])
   const [, pid = ""] = (await outside.line()).split(" ")
   const platform = startPlatform(pid, join(directory, "transcript.jsonl"))
+  const beside = options.beside === undefined
+    ? undefined
+    : companion("nsenter", ["--target", pid, "--net", "--", ...options.beside])
+  const stop = async () => {
+    await beside?.stop()
+    await outside.stop()
+  }
   const console = () => readFileSync(join(directory, "console"), "utf8")
 
   let leader = ""
@@ -103,14 +114,14 @@ export const startNspawn = async (options: NspawnOptions): Promise<NspawnHost> =
     await boot()
   } catch (error) {
     await platform.stop()
-    await outside.stop()
+    await stop()
     throw error
   }
   return {
     ...hostOf({
       execute,
       platform,
-      stop: outside.stop,
+      stop,
       reboot: async (vmId) => {
         await execute(["systemctl", "poweroff"], {})
         const said = await outside.line()
