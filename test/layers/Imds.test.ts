@@ -295,23 +295,23 @@ describe("live Imds", () => {
       assert.deepStrictEqual(times, [0, 2000])
     }))
 
-  it.effect("stops reading a body at 1 MiB, closes the connection, and asks again", () =>
+  it.effect("stops reading a body at 4 MiB, closes the connection, and asks again", () =>
     Effect.gen(function*() {
       const piece = " ".repeat(64 * 1024)
-      const endless = Array.from({ length: 17 }, () => piece)
+      const endless = Array.from({ length: 65 }, () => piece)
       const { exit, requests, times } = yield* ask([{ body: endless, hang: "body" }], short)
       const error = yield* errorOf(exit)
       // A body that was read on would have taken the 4 s of the request timeout.
       assert.deepStrictEqual(times, [0, 2000, 4000, 6000, 8000])
       assert.isTrue(requests.every((request) => request.closed))
       assert.strictEqual(error.kind, "document")
-      assert.include(error.detail, "larger than 1048576 bytes")
+      assert.include(error.detail, "larger than 4194304 bytes")
     }))
 
-  it.effect("takes a body of exactly 1 MiB in many pieces", () =>
+  it.effect("takes a body of exactly 4 MiB in many pieces", () =>
     Effect.gen(function*() {
-      const padded = document.replace("team:web", "é".repeat(20)).padEnd(1024 * 1024 - 20)
-      const { exit } = yield* ask([{ body: padded.match(/[^]{1,1000}/gu) }])
+      const padded = document.replace("team:web", "é".repeat(20)).padEnd(4 * 1024 * 1024 - 20)
+      const { exit } = yield* ask([{ body: padded.match(/[^]{1,10000}/gu) }])
       assert.isTrue(Exit.isSuccess(exit))
     }))
 

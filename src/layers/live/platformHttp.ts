@@ -19,8 +19,8 @@ import { version } from "../../domain/Version.ts"
 /** How the agent names itself to the platform (azure-init's `main.rs`). */
 export const userAgent = `azure-init v${version}`
 
-/** The largest body that is read, in bytes; an instance document has some ten thousand. */
-export const maximumBody = 1024 * 1024
+/** The largest body that is read, in bytes; an instance document has some ten thousand, one with 10,000 keys 2 MiB. */
+export const maximumBody = 4 * 1024 * 1024
 
 /** The statuses that pass: azure-init's, and the other ones of 4xx that tell of a moment and not of the request. */
 const passingStatuses: ReadonlySet<number> = new Set([400, 404, 408, 410, 425, 429])
