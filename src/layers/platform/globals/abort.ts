@@ -1,4 +1,5 @@
 /** `DOMException`, as far as an abort needs it. */
+// @effect-diagnostics-next-line extendsNativeError:off
 export class DOMException extends Error {
   override readonly name: string
 

@@ -11,7 +11,7 @@ const textOf = (value: unknown): string => {
 }
 
 /** `console`: a line for each call, to standard output or standard error; values that are no text as JSON, no `%` formats. */
-export const make = (system: Natives) => {
+export const make = (system: Pick<Natives, "encodeUtf8" | "write">) => {
   let indent = ""
   const to = (file: number) => (...values: ReadonlyArray<unknown>): void => {
     const line = values.map(textOf).join(" ")

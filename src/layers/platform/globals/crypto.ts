@@ -5,7 +5,7 @@ import { DOMException } from "./abort.ts"
 const mostRandom = 65536
 
 /** `crypto` of the Web Cryptography API: random values, and SHA-256, which fingerprints of keys need. */
-export const make = (system: Natives) => ({
+export const make = (system: Pick<Natives, "getrandom" | "sha256">) => ({
   getRandomValues: <A extends ArrayBufferView>(view: A): A => {
     if (view.byteLength > mostRandom) {
       throw new DOMException(`The requested length exceeds ${mostRandom} bytes`, "QuotaExceededError")

@@ -33,7 +33,7 @@ const unfinished = (bytes: Uint8Array): number => {
 }
 
 /** `TextEncoder` and `TextDecoder` of the Encoding Standard, for UTF-8. */
-export const make = (system: Natives) => {
+export const make = (system: Pick<Natives, "encodeUtf8" | "decodeUtf8">) => {
   class TextEncoder {
     get encoding(): string {
       return "utf-8"

@@ -7,7 +7,7 @@ const isIterable = (init: object): init is Iterable<readonly [string, string]> =
 const digits = "0123456789ABCDEF"
 
 /** `URLSearchParams` of the URL Standard. */
-export const make = (system: Natives) => {
+export const make = (system: Pick<Natives, "encodeUtf8" | "decodeUtf8">) => {
   /** A text of `application/x-www-form-urlencoded`, decoded. */
   const decode = (text: string): string => {
     if (!/[%+]/.test(text)) return text

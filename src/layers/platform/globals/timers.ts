@@ -9,7 +9,7 @@ const durationOf = (milliseconds: number | undefined): number => {
 }
 
 /** Timers by the runtime's loop; a timer is named by a number, as in browsers. */
-export const make = (system: Natives) => {
+export const make = (system: Pick<Natives, "setTimer" | "setImmediate" | "cancel">) => {
   const clear = (timer?: Ticket | null) => {
     if (typeof timer === "number") system.cancel(timer)
   }

@@ -2,7 +2,7 @@ import type { Natives, UrlParts } from "../../../../runtime/natives.d.ts"
 import { make as makeSearchParams } from "./searchParams.ts"
 
 /** `URL` and `URLSearchParams` of the URL Standard; parsing and the setters are the runtime's. */
-export const make = (system: Natives) => {
+export const make = (system: Pick<Natives, "encodeUtf8" | "decodeUtf8" | "parseUrl" | "setUrl">) => {
   const URLSearchParams = makeSearchParams(system)
 
   class URL {

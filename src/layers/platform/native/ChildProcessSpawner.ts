@@ -23,6 +23,7 @@ const failure = (command: StandardCommand, method: string, code: string, cause: 
     module: "ChildProcess",
     method,
     pathOrDescriptor: CommandLine.display([command.command, ...command.args], { format: "posix" }),
+    description: cause.message,
     cause
   })
 
