@@ -39,10 +39,7 @@ const fn class_of(size: usize) -> (usize, usize) {
     let power = last.ilog2() as usize;
     let quarter = (last - (1 << power)) >> (power - 2);
     let classes_below = (power - 5) * 4;
-    (
-        classes_below + quarter,
-        (1 << power) + ((quarter + 1) << (power - 2)).next_multiple_of(HEADER),
-    )
+    (classes_below + quarter, (1 << power) + ((quarter + 1) << (power - 2)))
 }
 
 /// Maps a chunk; null when the kernel refuses.
