@@ -48,7 +48,7 @@ const onTheRuntime: Plugin = {
     if (id.startsWith("node:") || id.startsWith("@effect/platform-node")) {
       throw new Error(`${importer} imports ${id}, which the boot runtime does not have`)
     }
-    return /\/Platform\.ts$/.test(id) && importer?.startsWith(join(root, "src"))
+    return id.endsWith("/Platform.ts") && importer?.startsWith(join(root, "src"))
       ? join(platform, "Native.ts")
       : undefined
   },

@@ -27,27 +27,42 @@ export const missingCargo = (): string | undefined => {
   return `${have}: install Rust ${major}.${minor} or newer (rustup, Debian's package or from rustup.rs)`
 }
 
-/** How a target is built: the environment that its C compiler and linker need. */
+/** Static executables: how the engine's C is compiled and all of it linked. */
 interface Toolchain {
   readonly triple: string
   readonly compiler: string
-  readonly cflags: string
-  readonly install: string
+  /** Where it is not the compiler itself: musl's headers, by way of a specification for gcc. */
+  readonly specs?: string
+  /** Debian's packages. */
+  readonly packages: string
 }
 
-const toolchains: ReadonlyArray<Toolchain> = [
-  { triple: "x86_64-unknown-linux-musl", compiler: "musl-gcc", cflags: "", install: "Debian's package musl-tools" },
-  {
-    triple: "aarch64-unknown-linux-musl",
-    compiler: "aarch64-linux-gnu-gcc",
-    cflags: "",
-    install: "Debian's package gcc-aarch64-linux-gnu"
+const toolchainOf = (triple: string): Toolchain | undefined => {
+  const [architecture, ...system] = triple.split("-")
+  if (architecture === undefined || system.join("-") !== "unknown-linux-musl") return
+  if (architecture === architectureOf(host())) return { triple, compiler: "musl-gcc", packages: "musl-tools" }
+  const debian = { x86_64: "amd64", aarch64: "arm64" }[architecture]
+  if (debian === undefined) {
+    return fail(`${triple}: not known; try x86_64-unknown-linux-musl or aarch64-unknown-linux-musl`)
   }
-]
+  return {
+    triple,
+    compiler: `${architecture}-linux-gnu-gcc`,
+    specs: `/usr/lib/${architecture}-linux-musl/musl-gcc.specs`,
+    packages: `gcc-${
+      architecture.replace("_", "-")
+    }-linux-gnu and (after dpkg --add-architecture ${debian}) musl-dev:${debian}`
+  }
+}
 
-const hasTarget = (triple: string): boolean => {
+/** What is missing for a target, and how to install it. */
+const missingFor = (triple: string): string | undefined => {
   const directory = output("rustc", "--print", "target-libdir", "--target", triple)
-  return directory !== undefined && existsSync(directory)
+  if (directory === undefined || !existsSync(directory)) return `rustup target add ${triple}`
+  const toolchain = toolchainOf(triple)
+  if (toolchain === undefined) return
+  const here = isInPath(toolchain.compiler) && (toolchain.specs === undefined || existsSync(toolchain.specs))
+  return here ? undefined : `install Debian's ${toolchain.packages}`
 }
 
 const isInPath = (command: string): boolean =>
@@ -55,16 +70,13 @@ const isInPath = (command: string): boolean =>
 
 const host = (): string => /^host: (.*)$/m.exec(output("rustc", "-vV") ?? "")?.[1] ?? "x86_64-unknown-linux-gnu"
 
-const architecture = (triple: string): string => triple.split("-")[0] ?? triple
+const architectureOf = (triple: string): string => triple.split("-")[0] ?? triple
 
 /** What is built without being told: a static executable for this machine, or a dynamic one where the tools for that are missing. */
 export const hostTarget = (): string => {
   const native = host()
-  const found = toolchains.find(({ triple }) => architecture(triple) === architecture(native))
-  const compiler = found !== undefined && architecture(native) === "aarch64" ? "musl-gcc" : found?.compiler
-  return found !== undefined && compiler !== undefined && isInPath(compiler) && hasTarget(found.triple)
-    ? found.triple
-    : native
+  const musl = `${architectureOf(native)}-unknown-linux-musl`
+  return missingFor(musl) === undefined ? musl : native
 }
 
 const fail = (message: string): never => {
@@ -72,26 +84,22 @@ const fail = (message: string): never => {
   process.exit(1)
 }
 
-const variable = (prefix: string, triple: string): string => `${prefix}_${triple.replaceAll("-", "_")}`
-
-const environment = (target: string): NodeJS.ProcessEnv => {
-  const toolchain = toolchains.find(({ triple }) => triple === target)
-  const native = architecture(target) === architecture(host())
-  const compiler = native && toolchain !== undefined ? "musl-gcc" : toolchain?.compiler
-  if (toolchain !== undefined && compiler !== undefined && !isInPath(compiler)) {
-    fail(`${target}: ${compiler} is missing: install ${toolchain.install}`)
-  }
+const environmentOf = (target: string): NodeJS.ProcessEnv => {
+  const missing = missingFor(target)
+  if (missing !== undefined) fail(`${target}: cannot be built: ${missing}`)
+  const toolchain = toolchainOf(target)
+  // Two builds from one commit are the same bytes, wherever they lie; nobody's own flags get in.
   const prefixes = [[process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "/cargo"], [root, "/azure-init"]] as const
+  const cflags = prefixes.map(([from, to]) => `-ffile-prefix-map=${from}=${to}`)
+  const name = target.replaceAll("-", "_")
   return {
     ...process.env,
-    // Two builds from one commit are the same bytes, wherever they lie; nobody's own flags get in.
     CARGO_ENCODED_RUSTFLAGS: prefixes.map(([from, to]) => `--remap-path-prefix=${from}=${to}`).join("\x1f"),
-    CFLAGS: prefixes.map(([from, to]) => `-ffile-prefix-map=${from}=${to}`).join(" "),
     SOURCE_DATE_EPOCH: "0",
-    ...(compiler === undefined ? {} : {
-      [variable("CC", target)]: compiler,
-      [variable("CFLAGS", target)]: toolchain?.cflags,
-      [variable("CARGO_TARGET", target.toUpperCase()) + "_LINKER"]: compiler
+    [`CFLAGS_${name}`]: [...cflags, ...(toolchain?.specs === undefined ? [] : [`-specs=${toolchain.specs}`])].join(" "),
+    ...(toolchain === undefined ? {} : {
+      [`CC_${name}`]: toolchain.compiler,
+      [`CARGO_TARGET_${name.toUpperCase()}_LINKER`]: toolchain.compiler
     })
   }
 }
@@ -121,9 +129,11 @@ export const executable = async (target: string, file: string): Promise<void> =>
   const bytecode = join(work, "bytecode")
   await bundleForRuntime(sources)
   // Bytecode is the same on all machines that have the same word size and byte order, as ours do.
-  const here = architecture(target) === architecture(host()) ? target : hostTarget()
-  compileModules(build("compile", here, environment(here)), sources, bytecode)
-  const made = build("azure-init", target, { ...environment(target), AZURE_INIT_PROGRAM: bytecode })
+  const here = architectureOf(target) === architectureOf(host()) ? target : hostTarget()
+  compileModules(build("compile", here, environmentOf(here)), sources, bytecode)
+  const made = build("azure-init", target, { ...environmentOf(target), AZURE_INIT_PROGRAM: bytecode })
   mkdirSync(dirname(file), { recursive: true })
+  // One that is running cannot be written to.
+  rmSync(file, { force: true })
   copyFileSync(made, file)
 }
