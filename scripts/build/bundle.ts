@@ -6,11 +6,13 @@ import { commit, version } from "./version.ts"
 
 const platform = join(root, "src/layers/platform")
 
-/** What `src/domain/Version.ts` reads. */
-const define = {
+/** What `src/domain/Version.ts` reads: texts, and names of the platform's. */
+const define = (engine: string, target: string) => ({
   AZURE_INIT_VERSION: JSON.stringify(version),
-  AZURE_INIT_COMMIT: JSON.stringify(commit)
-}
+  AZURE_INIT_COMMIT: JSON.stringify(commit),
+  AZURE_INIT_ENGINE: engine,
+  AZURE_INIT_TARGET: target
+})
 
 const common = {
   cwd: root,
@@ -33,7 +35,7 @@ export const bundleForNode = (file: string): Promise<void> =>
       input: join(root, "src/main.ts"),
       platform: "node",
       // A dependency requires node:http from its own file name; the path of the build does not belong into what is shipped.
-      transform: { define: { ...define, __filename: "\"/azure-init\"" } }
+      transform: { define: { ...define("navigator.userAgent", "process.arch"), __filename: "\"/azure-init\"" } }
     },
     { file, codeSplitting: false }
   )
@@ -69,7 +71,7 @@ export const bundleForRuntime = async (directory: string): Promise<void> => {
       platform: "neutral",
       resolve: { mainFields: ["module", "main"] },
       plugins: [onTheRuntime],
-      transform: { target: "es2023", define: { ...define, "import.meta": "{}" } }
+      transform: { target: "es2023", define: { ...define("natives.engine", "natives.target"), "import.meta": "{}" } }
     },
     { dir: directory, entryFileNames: "[name].js", chunkFileNames: "[name].js" }
   )

@@ -6,7 +6,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { version } from "../domain/Version.ts"
+import { build } from "../domain/Version.ts"
 import { UsageError } from "../errors/UsageError.ts"
 import { configOf, groupsOf, type Invocation } from "./invocation.ts"
 
@@ -40,11 +40,15 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
         Flag.withAlias("V"),
         Flag.withDescription("Print the version and stop"),
         Flag.withDefault(false)
+      ),
+      verbose: Flag.Boolean("verbose").pipe(
+        Flag.withDescription("With --version, print the commit, the engine and the target as well"),
+        Flag.withDefault(false)
       )
     }),
     Command.withHandler(Effect.fnUntraced(function*(flags) {
       asked.invocation = flags.version
-        ? yield* printVersion
+        ? yield* printVersion(flags.verbose)
         : { _tag: "Provision", config: yield* configOf(flags.config), ...(yield* groupsOf(flags.groups)) }
     })),
     Command.withDescription("Provisions this virtual machine on Azure: once, at first boot, as root")
@@ -58,12 +62,12 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
     Effect.fnUntraced(function*({ logs }) {
       const top = yield* root
       asked.invocation = top.version
-        ? yield* printVersion
+        ? yield* printVersion(top.verbose)
         : { _tag: "Clean", config: yield* configOf(top.config), logs }
     })
   ).pipe(Command.withDescription("Remove the markers, so that the next boot provisions again; never talks to Azure"))
 
-  yield* Command.runWith(root.pipe(Command.withSubcommands([clean])), { version })(
+  yield* Command.runWith(root.pipe(Command.withSubcommands([clean])), { version: build.version })(
     argv[0] === "help" ? [...argv.slice(1), "--help"] : argv
   ).pipe(
     Effect.catchFilter(
@@ -80,4 +84,10 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   return asked.invocation
 })
 
-const printVersion = Effect.as(Console.log(`azure-init ${version}`), { _tag: "Nothing" as const })
+const printVersion = (verbose: boolean) => {
+  const lines = [
+    `azure-init ${build.version}`,
+    ...(verbose ? [`commit: ${build.commit}`, `engine: ${build.engine}`, `target: ${build.target}`] : [])
+  ]
+  return Effect.as(Console.log(lines.join("\n")), { _tag: "Nothing" as const })
+}

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { GroupName } from "../../src/domain/Username.ts"
-import { version } from "../../src/domain/Version.ts"
+import { build, version } from "../../src/domain/Version.ts"
 import * as Platform from "../../src/layers/Platform.ts"
 import { parse } from "../../src/programs/commandLine.ts"
 import { boot, type Invocation } from "../../src/programs/invocation.ts"
@@ -93,6 +93,20 @@ describe("command line: the version", () => {
         assert.strictEqual(complained, "")
       }))
   }
+})
+
+describe("command line: the build", () => {
+  it.effect("azure-init --version --verbose prints where the build comes from and what runs it", () =>
+    Effect.gen(function*() {
+      const { printed, result } = yield* run(parse(["--version", "--verbose"]))
+      assert.deepStrictEqual(yield* Effect.fromResult(result), { _tag: "Nothing" })
+      assert.deepStrictEqual(printed.split("\n"), [
+        `azure-init ${build.version}`,
+        `commit: ${build.commit}`,
+        `engine: ${build.engine}`,
+        `target: ${build.target}`
+      ])
+    }))
 })
 
 describe("command line: help", () => {
