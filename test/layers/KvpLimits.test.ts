@@ -156,18 +156,6 @@ describe("Kvp: live, what it makes of a pool", () => {
       }
     }))
 
-  it.effect("reads and writes a pool whole from a device that takes a few bytes at a time", () =>
-    withHost(({ kvp }) =>
-      Effect.gen(function*() {
-        yield* watchFiles({ portion: 1000 })
-        kvp.offer(event("a"))
-        kvp.offer(event("b"))
-        yield* kvp.flush
-        kvp.offer(event("c"))
-        yield* kvp.flush
-        assert.deepStrictEqual(yield* kvp.entries, [event("old"), event("a"), event("b"), event("c")])
-      }).pipe(Effect.scoped), (root) => writePool(root, [event("old")], bootTime)))
-
   it.effect("reads a pool that has become shorter since it was looked at", () =>
     withHost(({ kvp, pool }) =>
       Effect.gen(function*() {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path"
 import { defaults, type Settings } from "../../src/domain/Settings.ts"
 import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
 import { Paths, rooted } from "../../src/services/Paths.ts"
+import { linux } from "./watchedFiles.ts"
 
 /** A directory of the test's own, removed with its scope; the root prefix of a host that a live layer works on. */
 export const temporaryRoot = Effect.acquireRelease(
@@ -23,8 +24,8 @@ export const writeFiles = (root: string, files: Readonly<Record<string, string>>
     }
   })
 
-/** The places of a host below `root`. */
-export const pathsBelow = (root: string) => Layer.succeed(Paths, rooted(root))
+/** The places of a host below `root`, and the calls to work on it with. */
+export const pathsBelow = (root: string) => Layer.merge(Layer.succeed(Paths, rooted(root)), linux)
 
 /** The default settings, with changes. */
 export const settingsWith = (changes: Partial<Settings> = {}) =>

@@ -1,9 +1,12 @@
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import type * as Scope from "effect/Scope"
-import { realpathSync, type Stats } from "node:fs"
-import Fs from "node:fs/promises"
-import { syncBuiltinESMExports } from "node:module"
+import { realpathSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { LinuxError } from "../../src/errors/LinuxError.ts"
+import * as Platform from "../../src/layers/Platform.ts"
+import { type File, Linux, type Place, type Stat } from "../../src/services/Linux.ts"
 
 /** What {@link watchFiles} changes. */
 export interface Watch {
@@ -11,111 +14,148 @@ export interface Watch {
   readonly ownerOf?: (path: string) => { readonly uid?: number; readonly gid?: number } | undefined
   /** Comes just before a call; what it throws is the call's failure. */
   readonly before?: (call: string) => void
-  /** The most bytes that one `read` or `write` of a handle takes, as of a slow or signalled device; any number by default. */
-  readonly portion?: number
 }
 
-/** The real path that a name means, the last part not followed: `/proc/self/fd/N/name` is a name in an open directory. */
-const real = (path: string): string => {
+interface Watching extends Watch {
+  readonly calls: Array<string>
+}
+
+let watching: Watching | undefined
+
+/** The real path that a name means, the last part not followed. */
+const real = (place: Place): string => {
+  if (typeof place !== "string") {
+    const directory = realNames.get(place.directory) ?? place.directory.path
+    return place.name === "." ? directory : join(directory, place.name)
+  }
   try {
-    return /^\/proc\/self\/fd\/\d+$/.test(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))
+    return join(realpathSync(dirname(place)), basename(place))
   } catch {
-    return path
+    return place
   }
 }
 
-/** The calls of a handle that are noted, with what is shown of their arguments. */
-const handleCalls = {
-  read: () => "",
-  readFile: () => "",
-  write: () => "",
-  writeFile: () => "",
-  truncate: (size: unknown) => ` ${String(size)}`,
-  chmod: (mode: unknown) => ` ${Number(mode).toString(8)}`,
-  chown: (uid: unknown, gid: unknown) => ` ${String(uid)}:${String(gid)}`,
-  sync: () => "",
-  close: () => ""
+/** The real paths of open files, by the names that they were opened with. */
+const realNames = new WeakMap<File, string>()
+
+/** Notes a call, then makes it. */
+const noted = <A, R>(
+  call: string,
+  path: string,
+  work: Effect.Effect<A, LinuxError, R>
+): Effect.Effect<A, LinuxError, R> =>
+  Effect.suspend(() => {
+    if (watching === undefined) return work
+    watching.calls.push(call)
+    try {
+      watching.before?.(call)
+    } catch (thrown) {
+      const { code = "EIO", message = String(thrown) }: { readonly code?: string; readonly message?: string } =
+        thrown instanceof Error ? thrown : {}
+      return Effect.fail(new LinuxError({ operation: call, path, code, detail: message.replace(/^[A-Z]+: /, "") }))
+    }
+    return work
+  })
+
+const shown = (path: string) => (stat: Stat): Stat => ({ ...stat, ...watching?.ownerOf?.(path) })
+
+const watchedFile = (file: File, path: string): File => {
+  const own: File = {
+    path: file.path,
+    get stat() {
+      return Effect.map(noted(`fstat ${path}`, path, file.stat), shown(path))
+    },
+    read: (maximum) => noted(`read ${path}`, path, file.read(maximum)),
+    readAt: (offset, maximum) => noted(`read ${path}`, path, file.readAt(offset, maximum)),
+    write: (content) => noted(`writeFile ${path}`, path, file.write(content)),
+    writeAt: (offset, bytes) => noted(`write ${path}`, path, file.writeAt(offset, bytes)),
+    writeUnsafe: (content) => file.writeUnsafe(content),
+    truncate: (size) => noted(`truncate ${path} ${size}`, path, file.truncate(size)),
+    get sync() {
+      return noted(`sync ${path}`, path, file.sync)
+    },
+    chmod: (mode) => noted(`chmod ${path} ${mode.toString(8)}`, path, file.chmod(mode)),
+    chown: (uid, gid) => noted(`chown ${path} ${uid}:${gid}`, path, file.chown(uid, gid)),
+    tryLock: file.tryLock
+  }
+  inner.set(own, file)
+  realNames.set(own, path)
+  return own
 }
+
+/** The platform's own file of a watched one, which is what the platform knows. */
+const inner = new WeakMap<File, File>()
+const platformPlace = (place: Place): Place =>
+  typeof place === "string" ? place : { ...place, directory: inner.get(place.directory) ?? place.directory }
+
+const watched = (linux: Linux["Service"]): Linux["Service"] => ({
+  ...linux,
+  open: (place, options) =>
+    Effect.suspend(() => {
+      const path = real(place)
+      return Effect.tap(
+        Effect.map(
+          noted(`open ${path}`, path, linux.open(platformPlace(place), options)),
+          (file) => watchedFile(file, path)
+        ),
+        () => Effect.addFinalizer(() => Effect.ignore(noted(`close ${path}`, path, Effect.void)))
+      )
+    }),
+  readFile: (place, options) =>
+    Effect.suspend(() => {
+      const path = real(place)
+      const read = noted(`read ${path}`, path, linux.readFile(platformPlace(place), options))
+      return noted(
+        `open ${path}`,
+        path,
+        Effect.ensuring(read, Effect.ignore(noted(`close ${path}`, path, Effect.void)))
+      )
+    }),
+  stat: (place) =>
+    Effect.suspend(() =>
+      Effect.map(noted(`stat ${real(place)}`, real(place), linux.stat(platformPlace(place))), shown(real(place)))
+    ),
+  lstat: (place) =>
+    Effect.suspend(() =>
+      Effect.map(noted(`lstat ${real(place)}`, real(place), linux.lstat(platformPlace(place))), shown(real(place)))
+    ),
+  list: (place) => Effect.suspend(() => noted(`readdir ${real(place)}`, real(place), linux.list(platformPlace(place)))),
+  mkdir: (place, mode) =>
+    Effect.suspend(() =>
+      noted(`mkdir ${real(place)} ${mode.toString(8)}`, real(place), linux.mkdir(platformPlace(place), mode))
+    ),
+  unlink: (place) => Effect.suspend(() => noted(`rm ${real(place)}`, real(place), linux.unlink(platformPlace(place)))),
+  rename: (from, to) =>
+    Effect.suspend(() =>
+      noted(`rename ${real(from)} ${real(to)}`, real(to), linux.rename(platformPlace(from), platformPlace(to)))
+    ),
+  readLink: (place) =>
+    Effect.suspend(() => noted(`readlink ${real(place)}`, real(place), linux.readLink(platformPlace(place))))
+})
+
+/** The platform's files, which {@link watchFiles} sees. */
+export const linux: Layer.Layer<Linux | Path.Path> = Layer.effect(Linux, Linux.useSync(watched)).pipe(
+  Layer.provideMerge(Platform.linux)
+)
 
 /**
- * Notes the calls of `node:fs/promises` while the scope is open, in order, as `sync /path`. The calls still do their work on real files.
+ * Notes the calls of {@link linux} while the scope is open, in order, as `sync /path`. The calls still do their work on real files.
  */
 export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> => {
-  const { lstat, mkdir, open, readdir, readlink, rename, rm, stat } = Fs
-  const calls: Array<string> = []
-  const note = (call: string) => {
-    calls.push(call)
-    watch.before?.(call)
-  }
-  const shown = (path: string, stats: Stats): Stats => Object.assign(stats, watch.ownerOf?.(path))
-  const replace = (replacement: Partial<typeof Fs>) =>
-    Effect.sync(() => {
-      Object.assign(Fs, replacement)
-      syncBuiltinESMExports()
-    })
-  const watched: Partial<typeof Fs> = {
-    open: async (name, flags, mode) => {
-      const path = real(String(name))
-      note(`open ${path}`)
-      const handle = await open(name, flags, mode)
-      for (const [call, args] of Object.entries(handleCalls)) {
-        const original: unknown = Reflect.get(handle, call)
-        if (typeof original !== "function") continue
-        Reflect.set(handle, call, async (...given: ReadonlyArray<unknown>) => {
-          note(`${call} ${path}${args(given[0], given[1])}`)
-          const [bytes, offset, length, ...more] = given
-          const short = watch.portion !== undefined && (call === "read" || call === "write") &&
-            typeof length === "number"
-          return await Reflect.apply(
-            original,
-            handle,
-            short ? [bytes, offset, Math.min(length, watch.portion), ...more] : given
-          )
-        })
-      }
-      const status: unknown = Reflect.get(handle, "stat")
-      if (typeof status === "function") {
-        Reflect.set(handle, "stat", async () => {
-          note(`fstat ${path}`)
-          return shown(path, await Reflect.apply(status, handle, []))
-        })
-      }
-      return handle
-    },
-    rename: async (from, to) => {
-      note(`rename ${real(String(from))} ${real(String(to))}`)
-      await rename(from, to)
-    },
-    rm: async (path, options) => {
-      note(`rm ${real(String(path))}`)
-      await rm(path, options)
-    }
-  }
-  Object.assign(watched, {
-    stat: async (name: string) => {
-      note(`stat ${real(name)}`)
-      return shown(real(name), await stat(name))
-    },
-    lstat: async (name: string) => {
-      note(`lstat ${real(name)}`)
-      return shown(real(name), await lstat(name))
-    },
-    mkdir: async (name: string, options: { readonly recursive?: boolean; readonly mode?: number }) => {
-      note(`mkdir ${real(name)} ${options.mode?.toString(8)}`)
-      return await mkdir(name, options)
-    },
-    readdir: async (name: string) => {
-      note(`readdir ${real(name)}`)
-      return await readdir(name)
-    },
-    readlink: async (name: string) => {
-      note(`readlink ${real(name)}`)
-      return await readlink(name)
-    }
-  })
+  const own: Watching = { ...watch, calls: [] }
   return Effect.as(
-    Effect.acquireRelease(replace(watched), () => replace({ lstat, mkdir, open, readdir, readlink, rename, rm, stat })),
-    calls
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const before = watching
+        watching = own
+        return before
+      }),
+      (before) =>
+        Effect.sync(() => {
+          watching = before
+        })
+    ),
+    own.calls
   )
 }
 

@@ -1,9 +1,9 @@
+import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Crypto from "node:crypto"
 import { decodeInstanceMetadata } from "../../domain/InstanceMetadata.ts"
 import { ImdsError } from "../../errors/ImdsError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
@@ -34,7 +34,7 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
           accept: "*/*",
           "user-agent": userAgent,
           ...(host === undefined ? {} : { host }),
-          "x-ms-client-request-id": Crypto.randomUUID()
+          "x-ms-client-request-id": SecureRandom.uuidV4Unsafe()
         }
       })
     )

@@ -1,12 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { swapByteOrder, VmId } from "../../domain/VmId.ts"
 import { VmIdentityError } from "../../errors/VmIdentityError.ts"
+import type { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { VmIdentity } from "../../services/VmIdentity.ts"
-import { exists, readText } from "./files.ts"
+import { files } from "../linux/files.ts"
 
 /** The chassis asset tag of every Azure VM: "MSFT AZURE VM" in decimal pairs (cloud-init's `identity.py`). */
 const azureChassisAssetTag = "7783-7084-3265-9085-8269-3286-77"
@@ -19,10 +21,11 @@ const decodeVmId = Schema.decodeUnknownOption(VmId)
  * Generation 2 firmware (UEFI, SMBIOS 3.1) shows the id as Azure prints it; generation 1 (SMBIOS 2.3) in the other byte order.
  * A text that is no UUID is taken as it is when it can be a file name, as azure-init does.
  */
-export const layer: Layer.Layer<VmIdentity> = Layer.effect(
+export const layer: Layer.Layer<VmIdentity, never, Linux | Path.Path> = Layer.effect(
   VmIdentity,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const { exists, readText } = yield* files
 
     const vmId = Effect.gen(function*() {
       const path = paths.productUuid

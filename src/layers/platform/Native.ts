@@ -17,8 +17,11 @@ import { runMain as runMainOn } from "./native/runMain.ts"
 
 /** The platform of the executable: the boot runtime's natives (`runtime/natives.d.ts`). The same names as in Node.ts. */
 
-/** The kernel's calls that Effect's own services lack. */
-export const linux: Layer.Layer<Linux> = Layer.sync(Linux, () => NativeLinux.make(natives))
+/** The kernel's calls that Effect's own services lack, and the names of files. */
+export const linux: Layer.Layer<Linux | Path.Path> = Layer.merge(
+  Layer.sync(Linux, () => NativeLinux.make(natives)),
+  Path.layer
+)
 
 /** Files and directories. */
 export const fileSystem: Layer.Layer<FileSystem.FileSystem> = Layer.effect(
@@ -30,7 +33,6 @@ export const fileSystem: Layer.Layer<FileSystem.FileSystem> = Layer.effect(
 export const processes: Layer.Layer<ChildProcessSpawner | FileSystem.FileSystem | Path.Path | Linux> = Layer.mergeAll(
   Layer.sync(ChildProcessSpawner, () => Spawner.make(natives)),
   fileSystem,
-  Path.layer,
   linux
 )
 

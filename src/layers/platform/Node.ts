@@ -9,6 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import { Linux } from "../../services/Linux.ts"
 import { withConnectTimeout } from "./node/connectTimeout.ts"
 import * as NodeLinux from "./node/Linux.ts"
@@ -18,15 +19,15 @@ import * as NodeLinux from "./node/Linux.ts"
  * Effect 4, and from `node:*`. This is the only file that names it.
  */
 
-/** The kernel's calls that Effect's own services lack. */
-export const linux: Layer.Layer<Linux> = Layer.succeed(Linux, NodeLinux.linux)
+/** The kernel's calls that Effect's own services lack, and the names of files. */
+export const linux: Layer.Layer<Linux | Path.Path> = Layer.merge(Layer.succeed(Linux, NodeLinux.linux), NodePath.layer)
 
 /** Files and directories. */
 export const fileSystem = NodeFileSystem.layer
 
 /** External commands, and the files that they need. */
 export const processes = NodeChildProcessSpawner.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, linux))
+  Layer.provideMerge(Layer.merge(NodeFileSystem.layer, linux))
 )
 
 /**

@@ -1,18 +1,16 @@
 import * as Effect from "effect/Effect"
-import type { DirectoryEntry as NativeEntry, Natives, Stat as NativeStat } from "../../../../runtime/natives.d.ts"
+import type { DirectoryEntry as NativeEntry, Natives } from "../../../../runtime/natives.d.ts"
 import type { LinuxError } from "../../../errors/LinuxError.ts"
 import {
   type DirectoryEntry,
-  type File,
-  type Kind,
   Linux,
   type OpenOptions,
   type Place,
   type ReadOptions,
-  show,
-  type Stat
+  show
 } from "../../../services/Linux.ts"
 import { attempt, attemptValue, errorOf, offload } from "./errors.ts"
+import { kindOf, LinuxFile, statOf } from "./LinuxFile.ts"
 
 /** How much is read at once, in bytes: settings, keys and disc documents fit. */
 const portion = 64 * 1024
@@ -27,7 +25,7 @@ export const make = (system: Natives): Linux["Service"] => {
   const privateMount = number("MS_RDONLY") | number("MS_NOSUID") | number("MS_NODEV") | number("MS_NOEXEC")
 
   const base = (place: Place): number =>
-    typeof place === "string" ? cwd : place.directory instanceof NativeFile ? place.directory.fd : -1
+    typeof place === "string" ? cwd : place.directory instanceof LinuxFile ? place.directory.fd : -1
   const nameOf = (place: Place): string => typeof place === "string" ? place : place.name
 
   const flagsOf = (options: OpenOptions): number =>
@@ -130,11 +128,11 @@ export const make = (system: Natives): Linux["Service"] => {
 
   return Linux.of({
     euid: system.geteuid(),
-    stderr: new NativeFile(system, 2, "/dev/stderr"),
+    stderr: new LinuxFile(system, 2, "/dev/stderr"),
     open: (place, options = {}) =>
       Effect.map(
         Effect.acquireRelease(opened(place, options), close),
-        (fd) => new NativeFile(system, fd, show(place))
+        (fd) => new LinuxFile(system, fd, show(place))
       ),
     readFile: (place, options) => options.slow === true ? readSlowly(place, options) : readFile(place, options),
     stat: (place) => stat(place, true),
@@ -219,131 +217,3 @@ class Content {
     return all
   }
 }
-
-class NativeFile implements File {
-  readonly #system: Natives
-  readonly fd: number
-  readonly path: string
-
-  constructor(system: Natives, fd: number, path: string) {
-    this.#system = system
-    this.fd = fd
-    this.path = path
-  }
-
-  get stat(): Effect.Effect<Stat, LinuxError> {
-    return Effect.map(attemptValue(this.#system, "fstat", this.path, () => this.#system.fstat(this.fd)), statOf)
-  }
-
-  read(maximum: number): Effect.Effect<Uint8Array, LinuxError> {
-    return attemptValue(this.#system, "read", this.path, () => this.#system.read(this.fd, maximum))
-  }
-
-  readAt(offset: number, maximum: number): Effect.Effect<Uint8Array, LinuxError> {
-    return attemptValue(this.#system, "pread", this.path, () => {
-      const bytes = new Uint8Array(maximum)
-      let length = 0
-      while (length < maximum) {
-        const part = this.#system.pread(this.fd, maximum - length, offset + length)
-        if (typeof part === "number") return part
-        if (part.length === 0) break
-        bytes.set(part, length)
-        length += part.length
-      }
-      return bytes.subarray(0, length)
-    })
-  }
-
-  write(content: string | Uint8Array): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(attempt(this.#system, "write", this.path, () => this.#writeAll(content)))
-  }
-
-  writeAt(offset: number, bytes: Uint8Array): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(attempt(this.#system, "pwrite", this.path, () => {
-      let written = 0
-      while (written < bytes.length) {
-        const count = this.#system.pwrite(this.fd, bytes.subarray(written), offset + written)
-        if (count < 0) return count
-        written += count
-      }
-      return written
-    }))
-  }
-
-  writeUnsafe(content: string): LinuxError | undefined {
-    const status = this.#writeAll(content)
-    if (status >= 0 || status === -(this.#system.constants["EAGAIN"] ?? 0)) return undefined
-    return errorOf(this.#system, "write", this.path, status)
-  }
-
-  #writeAll(content: string | Uint8Array): number {
-    const bytes = typeof content === "string" ? this.#system.encodeUtf8(content) : content
-    let written = 0
-    while (written < bytes.length) {
-      const count = this.#system.write(this.fd, written === 0 ? bytes : bytes.subarray(written))
-      if (count < 0) return count
-      written += count
-    }
-    return written
-  }
-
-  truncate(size: number): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(attempt(this.#system, "ftruncate", this.path, () => this.#system.ftruncate(this.fd, size)))
-  }
-
-  get sync(): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(
-      offload<number>(this.#system, "fsync", this.path, (done) => this.#system.offload.fsync(this.fd, done))
-    )
-  }
-
-  chmod(mode: number): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(attempt(this.#system, "fchmod", this.path, () => this.#system.fchmod(this.fd, mode)))
-  }
-
-  chown(uid: number, gid: number): Effect.Effect<void, LinuxError> {
-    return Effect.asVoid(attempt(this.#system, "fchown", this.path, () => this.#system.fchown(this.fd, uid, gid)))
-  }
-
-  /** Both kinds of lock: cloud-init and azure-init take flock(2), the Hyper-V daemon takes fcntl(2). */
-  get tryLock(): Effect.Effect<boolean, LinuxError> {
-    return Effect.suspend(() => {
-      const system = this.#system
-      const { EAGAIN = 0, EWOULDBLOCK = EAGAIN, EACCES = 0, LOCK_EX = 0, LOCK_NB = 0, LOCK_UN = 0 } = system.constants
-      const taken = system.flock(this.fd, LOCK_EX | LOCK_NB)
-      if (taken === -EWOULDBLOCK) return Effect.succeed(false)
-      if (taken < 0) return Effect.fail(errorOf(system, "flock", this.path, taken))
-      const range = system.lockRange(this.fd, LOCK_EX)
-      if (range >= 0) return Effect.succeed(true)
-      system.flock(this.fd, LOCK_UN)
-      return range === -EAGAIN || range === -EACCES
-        ? Effect.succeed(false)
-        : Effect.fail(errorOf(system, "fcntl", this.path, range))
-    })
-  }
-}
-
-const kindOf = (mode: number): Kind => {
-  switch (mode & 0o170000) {
-    case 0o100000:
-      return "file"
-    case 0o040000:
-      return "directory"
-    case 0o120000:
-      return "link"
-    default:
-      return "other"
-  }
-}
-
-const statOf = (stat: NativeStat): Stat => ({
-  kind: kindOf(stat.mode),
-  mode: stat.mode & 0o7777,
-  uid: stat.uid,
-  gid: stat.gid,
-  size: stat.size,
-  links: stat.nlink,
-  device: stat.dev,
-  inode: stat.ino,
-  modified: stat.mtimeMs
-})

@@ -3,8 +3,11 @@ import type { Natives, Ticket } from "../../../../runtime/natives.d.ts"
 import { LinuxError } from "../../../errors/LinuxError.ts"
 import { type Place, show } from "../../../services/Linux.ts"
 
+/** The natives that explain an errno. */
+type Words = Pick<Natives, "errorName" | "errorText">
+
 /** The error of a negative errno, for what the call was about. */
-export const errorOf = (system: Natives, operation: string, place: Place, status: number): LinuxError => {
+export const errorOf = (system: Words, operation: string, place: Place, status: number): LinuxError => {
   const text = system.errorText(status)
   return new LinuxError({
     operation,
@@ -15,14 +18,14 @@ export const errorOf = (system: Natives, operation: string, place: Place, status
 }
 
 /** A native's result as an effect: a negative number is a failure. */
-const settle = <A>(system: Natives, operation: string, place: Place, result: A): Effect.Effect<A, LinuxError> =>
+const settle = <A>(system: Words, operation: string, place: Place, result: A): Effect.Effect<A, LinuxError> =>
   typeof result === "number" && result < 0
     ? Effect.fail(errorOf(system, operation, place, result))
     : Effect.succeed(result)
 
 /** Makes a call whose result is a number, or that has none. */
 export const attempt = (
-  system: Natives,
+  system: Words,
   operation: string,
   place: Place,
   call: () => number
@@ -30,7 +33,7 @@ export const attempt = (
 
 /** Makes a call whose result is no number. */
 export const attemptValue = <A extends object | string>(
-  system: Natives,
+  system: Words,
   operation: string,
   place: Place,
   call: () => A | number
@@ -42,7 +45,7 @@ export const attemptValue = <A extends object | string>(
 
 /** Makes a call on a thread of its own; interruption forgets it. */
 export const offload = <A>(
-  system: Natives,
+  system: Words & Pick<Natives, "cancel">,
   operation: string,
   place: Place,
   call: (done: (result: A) => void) => Ticket
