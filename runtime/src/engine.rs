@@ -78,9 +78,12 @@ thread_local! {
 
 /// Runs a program to its end; gives the exit status. A program that calls `natives.exit` does not come back.
 pub fn run(program: &'static [Part]) -> i32 {
+    let Some(main) = program.first() else {
+        die("no program is built in")
+    };
     with_engine(|context, runtime| {
         runtime.set_loader(Embedded(program), Embedded(program));
-        start(context, |ctx| load(ctx, program.first().ok_or(Error::Unknown)?))
+        start(context, |ctx| load(ctx, main))
     })
 }
 
@@ -201,11 +204,26 @@ fn report(text: &str) {
     let _ = rustix::io::write(rustix::stdio::stderr(), format!("azure-init: {text}").as_bytes());
 }
 
+/// In place of modules that the one which is compiled imports: the compiler wants to have them, and looks at none of their exports.
+struct Absent;
+
+impl Loader for Absent {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> JsResult<Module<'js, Declared>> {
+        Module::declare(ctx.clone(), name, "")
+    }
+}
+
 /// Compiles one module to bytecode, without its source and without line numbers.
 pub fn compile(name: &str, source: Vec<u8>) -> Result<Vec<u8>, String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     // The compiler's depth is that of the source.
     runtime.set_max_stack_size(0);
+    runtime.set_loader(Embedded(&[]), Absent);
     let context = Context::full(&runtime).map_err(|error| error.to_string())?;
     context.with(|ctx| {
         let options = rquickjs::WriteOptions {
