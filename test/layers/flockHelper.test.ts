@@ -4,9 +4,10 @@ import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import type { ChildProcess, SpawnOptions } from "node:child_process"
 import ChildProcesses from "node:child_process"
-import { constants } from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
-import { openLocked } from "../../src/layers/live/flock.ts"
+import * as Lock from "../../src/layers/linux/lock.ts"
+import * as Platform from "../../src/layers/Platform.ts"
+import { Linux } from "../../src/services/Linux.ts"
 import { temporaryRoot } from "../support/host.ts"
 import { turnsUntil } from "../support/turns.ts"
 
@@ -43,8 +44,9 @@ const instead = (command: string, ...args: ReadonlyArray<string>) => {
 const lock = (wait: "0 seconds" | "200 millis" | "10 seconds") =>
   Effect.gen(function*() {
     const path = `${yield* temporaryRoot}/lock`
-    yield* openLocked(path, constants.O_RDWR | constants.O_CREAT, 0o600, wait)
-  })
+    const linux = yield* Linux
+    yield* Lock.openLocked(linux, path, { access: "readWrite", create: 0o600 }, wait)
+  }).pipe(Effect.provide(Platform.linux))
 
 describe("flock: the helper", () => {
   it.effect("locks what it gets as descriptor 3, without waiting, with a fixed environment", () =>
@@ -54,7 +56,8 @@ describe("flock: the helper", () => {
       assert.lengthOf(calls, 1)
       assert.deepStrictEqual([calls[0]?.command, ...(calls[0]?.args ?? [])], ["flock", "-x", "-n", "3"])
       assert.deepStrictEqual(calls[0]?.options.env, {
-        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        LC_ALL: "C"
       })
     }))
 
@@ -75,7 +78,7 @@ describe("flock: the helper", () => {
       ["echo ' unknown option' >&2; echo x >&2; exit 1", "flock ended with status 1: unknown option\nx"],
       ["exit 2", "flock ended with status 2: "],
       ["echo odd >&2; exit 65", "flock ended with status 65: odd"],
-      ["kill -TERM $$", "flock ended with status none, by a signal: "]
+      ["kill -TERM $$", "the helper flock was ended by SIGTERM"]
     ] as const
   ) {
     it.effect(`is not asked again when it fails for another reason, which is told (${script})`, () =>
@@ -83,8 +86,7 @@ describe("flock: the helper", () => {
         const calls = yield* instead("sh", "-c", script)
         const error = yield* Effect.flip(lock("10 seconds"))
         assert.lengthOf(calls, 1)
-        assert.deepStrictEqual([error.operation, error.detail], ["lock", detail])
-        assert.notProperty(error, "code")
+        assert.deepStrictEqual([error.operation, error.code, error.detail], ["lock", "ENOLCK", `ENOLCK: ${detail}`])
       }))
   }
 
@@ -93,12 +95,11 @@ describe("flock: the helper", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         yield* instead("")
         const error = yield* Effect.flip(lock("10 seconds"))
-        assert.strictEqual(error.detail, "the helper flock (util-linux) does not start: Error: odd")
+        assert.strictEqual(error.detail, "ENOLCK: the helper flock does not start: odd")
       }))
       yield* instead("/nowhere/flock")
       const error = yield* Effect.flip(lock("10 seconds"))
-      assert.strictEqual(error.detail, "the helper flock (util-linux) does not start: spawn /nowhere/flock ENOENT")
-      assert.notProperty(error, "code")
+      assert.strictEqual(error.detail, "ENOLCK: the helper flock does not start: spawn /nowhere/flock ENOENT")
     }))
 
   it.effect("has two seconds to answer, and is killed then", () =>
@@ -112,7 +113,7 @@ describe("flock: the helper", () => {
       const error = yield* Fiber.join(locking)
       assert.deepStrictEqual([error.operation, error.detail], [
         "lock",
-        "the helper flock (util-linux) does not answer"
+        "ENOLCK: the helper flock does not answer"
       ])
       yield* turnsUntil(() => calls[0]?.child.signalCode === "SIGKILL")
     }))

@@ -15,8 +15,7 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import { writeUserFile } from "../../src/layers/live/homeFile.ts"
-import { account, content, home, keys, write } from "../support/home.ts"
+import { account, content, home, keys, write, writeUserFile } from "../support/home.ts"
 import { diskError, watchFiles } from "../support/watchedFiles.ts"
 
 /** A uid that is neither root's, nor the agent's, nor the user's. */

@@ -82,7 +82,6 @@ describe("writeUserFile: a disk that fails", () => {
       const error = yield* Effect.flip(write(root, `/home/azureuser/${long}`))
       assert.deepStrictEqual([error.operation, error.code], ["write", "ENAMETOOLONG"])
       assert.strictEqual(error.path, `${root}/home/azureuser/${long}`)
-      assert.include(error.detail, `${root}/home/azureuser/.${long}`)
-      assert.notInclude(error.detail, "/proc/self/fd")
+      assert.match(error.detail, /^ENAMETOOLONG: [a-z ]+$/)
     }))
 })

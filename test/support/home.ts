@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect"
 import { chmodSync, mkdirSync, realpathSync } from "node:fs"
 import type { UserAccount } from "../../src/domain/UserAccount.ts"
 import { Username } from "../../src/domain/Username.ts"
-import { writeUserFile } from "../../src/layers/live/homeFile.ts"
+import { writeUserFile as makeWriter } from "../../src/layers/linux/homeFile.ts"
 import { temporaryRoot } from "./host.ts"
+import { linux } from "./watchedFiles.ts"
 
 /** A user with the uid and gid of this process, so that it can give files to them without root. */
 export const account: UserAccount = {
@@ -24,6 +25,10 @@ export const home = Effect.map(temporaryRoot, (directory) => {
   for (const path of [root, `${root}/home`, `${root}/home/azureuser`]) chmodSync(path, 0o755)
   return root
 })
+
+/** Writes a user's file on the watched files. */
+export const writeUserFile = (root: string, of: UserAccount, path: string, text: string) =>
+  makeWriter.pipe(Effect.flatMap((writer) => writer(root, of, path, text)), Effect.provide(linux))
 
 /** Writes {@link content} below the root. */
 export const write = (root: string, path = keys, of = account) => writeUserFile(root, of, path, content)

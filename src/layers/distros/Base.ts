@@ -1,7 +1,9 @@
 import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import type { Settings } from "../../domain/Settings.ts"
 import type { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { HostnameProvisioner } from "../../services/HostnameProvisioner.ts"
+import type { Linux } from "../../services/Linux.ts"
 import { PasswordProvisioner } from "../../services/PasswordProvisioner.ts"
 import type { SshProvisioner } from "../../services/SshProvisioner.ts"
 import type { Subprocess } from "../../services/Subprocess.ts"
@@ -16,7 +18,7 @@ import * as User from "../live/UserProvisioner.ts"
 export type Distribution = (settings: Settings) => Layer.Layer<
   UserProvisioner | PasswordProvisioner | SshProvisioner | HostnameProvisioner,
   never,
-  Subprocess | CurrentSettings
+  Subprocess | CurrentSettings | Linux | Path.Path
 >
 
 /** The hostname backends by their names in the settings. */

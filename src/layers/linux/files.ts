@@ -53,7 +53,7 @@ export interface Files {
   /** Whether something is there under this name, a dangling link included. */
   readonly exists: (place: Place) => Effect.Effect<boolean>
   /** Makes the entries of a directory durable, after a file in it was created, renamed or removed. */
-  readonly syncDirectory: (place: Place) => Effect.Effect<void, FileError>
+  readonly syncDirectory: (path: string) => Effect.Effect<void, FileError>
   /** Makes a directory and those above it that are missing, all with this mode less the umask; gives the topmost that was made. */
   readonly makeDirectories: (path: string, mode: number) => Effect.Effect<string | undefined, FileError>
   /** Removes what is no directory, if it is there. */
@@ -102,9 +102,9 @@ export const files: Effect.Effect<Files, never, Linux | Path.Path> = Effect.gen(
   const readText = (place: Place, options?: ReadOptions) =>
     Effect.map(readBytes(place, options), (bytes) => decoder.decode(bytes))
 
-  const syncDirectory = (place: Place) =>
+  const syncDirectory = (path: string) =>
     Effect.scoped(
-      attempt("sync", place, Effect.flatMap(linux.open(place, { directory: true }), (directory) => directory.sync))
+      attempt("sync", path, Effect.flatMap(linux.open(path, { directory: true }), (directory) => directory.sync))
     )
 
   const makeDirectories = (path: string, mode: number): Effect.Effect<string | undefined, FileError> =>
@@ -156,7 +156,9 @@ export const files: Effect.Effect<Files, never, Linux | Path.Path> = Effect.gen(
       Effect.andThen(attempt("rename", place, linux.rename(temporary, place))),
       Effect.onError(() => Effect.ignore(remove(temporary)))
     )
-    yield* syncDirectory(typeof place === "string" ? dirname(place) : { directory: place.directory, name: "." })
+    yield* typeof place === "string"
+      ? syncDirectory(dirname(place))
+      : attempt("sync", place.directory.path, place.directory.sync)
   })
 
   return {

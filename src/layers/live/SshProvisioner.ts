@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import * as Fs from "node:fs/promises"
 import * as NodePath from "node:path"
 import { type SshPublicKey, toLine } from "../../domain/SshPublicKey.ts"
@@ -7,11 +8,12 @@ import type { UserAccount } from "../../domain/UserAccount.ts"
 import type { FileError } from "../../errors/FileError.ts"
 import { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../errors/SshError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
+import type { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
+import * as HomeFile from "../linux/homeFile.ts"
 import { attempt, exists, readBytesIfPresent, syncDirectory, writeAtomic } from "./files.ts"
-import { writeUserFile } from "./homeFile.ts"
 import * as LoginRefusals from "./loginRefusals.ts"
 import { Sshd } from "./sshd.ts"
 
@@ -31,10 +33,11 @@ const blockEnd = "# END azure-init"
  * answer. The password setting goes to a drop-in; when sshd says that this has not the last word, or there is no such directory, also
  * to the top of `sshd_config`. On a host without sshd there is nobody to ask: what can be written is written, and a warning tells of it.
  */
-export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Subprocess> = Layer.effect(
+export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux | Path.Path | Subprocess> = Layer.effect(
   SshProvisioner,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const writeUserFile = yield* HomeFile.writeUserFile
     const settings = (yield* CurrentSettings).ssh
     const subprocess = yield* Subprocess
     const sshd = yield* Sshd

@@ -248,7 +248,7 @@ class NodeFile implements File {
         if (status === 0) return Effect.succeed(true)
         // A helper that says something has not understood us; one that finds the lock taken is silent.
         if (status === 1 && said === "") return Effect.succeed(false)
-        return failed(`the helper flock (util-linux) ended with status ${status ?? "none"}: ${said}`)
+        return failed(status === undefined ? said : `flock ended with status ${status}: ${said}`)
       })
     )
   }

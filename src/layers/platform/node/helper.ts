@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { spawn, type StdioOptions } from "node:child_process"
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process"
 
 /** As systemd has it for system services, the sbin directories first as root's shell has them. */
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,17 +25,25 @@ export const runHelper = (
   args: ReadonlyArray<string>,
   options: HelperOptions = {}
 ): Effect.Effect<HelperResult> => {
-  const stdio: StdioOptions = ["ignore", "ignore", "pipe", ...options.inherit === undefined ? [] : [options.inherit]]
+  const stdio: SpawnOptions["stdio"] = [
+    "ignore",
+    "ignore",
+    "pipe",
+    ...options.inherit === undefined ? [] : [options.inherit]
+  ]
   const run = Effect.callback<HelperResult>((resume) => {
     let said = ""
-    const child = spawn(command, args, { env: { PATH: path, LC_ALL: "C" }, stdio })
+    const failed = (why: string) => resume(Effect.succeed({ status: undefined, said: `the helper ${command} ${why}` }))
+    const child = start(command, args, { env: { PATH: path, LC_ALL: "C" }, stdio })
+    if (child instanceof Error) return failed(`does not start: ${child.message}`)
     child.stderr?.on("data", (chunk: Buffer) => {
       said += chunk.toString()
     })
-    child.once("error", (error) => {
-      resume(Effect.succeed({ status: undefined, said: `the helper ${command} does not start: ${error.message}` }))
+    child.once("error", (error) => failed(`does not start: ${error.message}`))
+    child.once("close", (status, signal) => {
+      if (status === null) failed(`was ended by ${signal}`)
+      else resume(Effect.succeed({ status, said: said.trim() }))
     })
-    child.once("close", (status) => resume(Effect.succeed({ status: status ?? undefined, said: said.trim() })))
     return Effect.sync(() => {
       child.kill("SIGKILL")
     })
@@ -44,4 +52,13 @@ export const runHelper = (
     duration: options.timeout,
     orElse: () => Effect.succeed({ status: undefined, said: `the helper ${command} does not answer` })
   })
+}
+
+/** Node throws some errors, such as for a file that is no program, in place of telling them. */
+const start = (command: string, args: ReadonlyArray<string>, options: SpawnOptions): ChildProcess | Error => {
+  try {
+    return spawn(command, args, options)
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown : new Error(String(thrown))
+  }
 }
