@@ -116,6 +116,8 @@ fn with_engine<T>(body: impl FnOnce(&Context, &Runtime) -> T) -> T {
     let result = body(&context, &runtime);
     event_loop::clear();
     REJECTED.take();
+    // The process ends now: freeing each object of the heap would only take time.
+    std::mem::forget((context, runtime));
     result
 }
 

@@ -97,10 +97,9 @@ const environmentOf = (target: string): NodeJS.ProcessEnv => {
     CARGO_ENCODED_RUSTFLAGS: prefixes.map(([from, to]) => `--remap-path-prefix=${from}=${to}`).join("\x1f"),
     SOURCE_DATE_EPOCH: "0",
     [`CFLAGS_${name}`]: [...cflags, ...(toolchain?.specs === undefined ? [] : [`-specs=${toolchain.specs}`])].join(" "),
-    ...(toolchain === undefined ? {} : {
-      [`CC_${name}`]: toolchain.compiler,
-      [`CARGO_TARGET_${name.toUpperCase()}_LINKER`]: toolchain.compiler
-    })
+    ...(toolchain === undefined ? {} : { [`CC_${name}`]: toolchain.compiler }),
+    // Rust brings musl's start files and library; for this machine the system's own linker takes them, and musl-gcc would add its own.
+    ...(toolchain?.specs === undefined ? {} : { [`CARGO_TARGET_${name.toUpperCase()}_LINKER`]: toolchain.compiler })
   }
 }
 

@@ -1,12 +1,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Fs from "node:fs/promises"
+import type * as Path from "effect/Path"
 import type { Hostname } from "../../domain/Hostname.ts"
 import { HostnameError } from "../../errors/HostnameError.ts"
 import { HostnameProvisioner } from "../../services/HostnameProvisioner.ts"
+import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
-import { attempt, readTextIfPresent, writeAtomic } from "./files.ts"
+import { files } from "../linux/files.ts"
 
 /** A `hostnamectl` that cannot reach its service waits 25 s by itself; one that can starts it and is done in 0.1 s. */
 const hostnamectlTimeout = "10 seconds"
@@ -28,10 +29,12 @@ export const layerHostnamectl: Layer.Layer<HostnameProvisioner, never, Subproces
 )
 
 /** {@link HostnameProvisioner} by `/etc/hostname` and the kernel; needs no service, so it works before D-Bus is up. */
-export const layerFile: Layer.Layer<HostnameProvisioner, never, Subprocess> = Layer.effect(
+export const layerFile: Layer.Layer<HostnameProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
   HostnameProvisioner,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const linux = yield* Linux
+    const { readTextIfPresent, writeAtomic } = yield* files
     const subprocess = yield* Subprocess
 
     const isAlready = (path: string, hostname: Hostname) =>
@@ -39,10 +42,8 @@ export const layerFile: Layer.Layer<HostnameProvisioner, never, Subprocess> = La
 
     const set = Effect.fnUntraced(function*(hostname: Hostname) {
       if (!(yield* isAlready(paths.kernelHostname, hostname))) {
-        yield* attempt(
-          "write",
-          paths.kernelHostname,
-          () => Fs.writeFile(paths.kernelHostname, hostname, { flag: "r+" })
+        yield* Effect.scoped(
+          Effect.flatMap(linux.open(paths.kernelHostname, { access: "readWrite" }), (file) => file.write(hostname))
         ).pipe(
           // /proc/sys may be read-only in a container, where sethostname(2) is allowed all the same.
           Effect.catch(() => subprocess.run({ command: "hostname", args: [hostname] }))

@@ -2,28 +2,33 @@ import * as Effect from "effect/Effect"
 import * as Toml from "effect/encoding/Toml"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import { isUtf8 } from "node:buffer"
-import * as Fs from "node:fs/promises"
-import * as NodePath from "node:path"
 import { decodeSettings, type KeyProblem, mergeTables, type Table } from "../../domain/Settings.ts"
 import * as TomlProblem from "../../domain/TomlProblem.ts"
 import { FileError } from "../../errors/FileError.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
+import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
-import { attempt, readBytes } from "./files.ts"
+import { attempt, files as filesOf } from "../linux/files.ts"
 
 /** The whole of the documented file has 3 KB; a parser can be made to use a hundred times a file's size. */
 const maximumFile = 64 * 1024
 
-/** A settings file's bytes. A pipe or a device in its place would read as a file that says nothing. */
-const readRegular = Effect.fnUntraced(function*(file: string) {
-  const status = yield* attempt("look at", file, () => Fs.stat(file))
-  return yield* status.isFile()
-    ? readBytes(file, { maximum: maximumFile })
-    : new FileError({ operation: "read", path: file, detail: "something that is not a regular file" })
-})
+const encoder = new TextEncoder()
+
+/** The order of the names' bytes, as `LC_ALL=C ls` has it. */
+const byBytes = (left: string, right: string): number => {
+  const [first, second] = [encoder.encode(left), encoder.encode(right)]
+  const differs = first.findIndex((byte, index) => byte !== second[index])
+  return differs < 0 ? first.length - second.length : (first[differs] ?? 0) - (second[differs] ?? -1)
+}
+
+/** The text of UTF-8, a byte order mark included; `none` when it is none. */
+const decodeUtf8 = Option.liftThrowable((bytes: Uint8Array) =>
+  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+)
 
 /** One settings file as it was read. */
 interface Source {
@@ -36,10 +41,21 @@ interface Source {
  * {@link SettingsSource} from TOML files, lowest precedence first: the standard files, the `*.toml` of the standard directories in the order
  * of their bytes, then `--config`. Directories are not searched deeper.
  */
-export const layer: Layer.Layer<SettingsSource> = Layer.effect(
+export const layer: Layer.Layer<SettingsSource, never, Linux | Path.Path> = Layer.effect(
   SettingsSource,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const linux = yield* Linux
+    const path = yield* Path.Path
+    const { readBytes } = yield* filesOf
+
+    /** A settings file's bytes. A pipe or a device in its place would read as a file that says nothing. */
+    const readRegular = Effect.fnUntraced(function*(file: string) {
+      const status = yield* attempt("look at", file, linux.stat(file))
+      return yield* status.kind === "file"
+        ? readBytes(file, { maximum: maximumFile })
+        : new FileError({ operation: "read", path: file, detail: "something that is not a regular file" })
+    })
 
     const load = Effect.fnUntraced(function*(config: Option.Option<string>) {
       const errors: Array<SettingsProblem> = []
@@ -60,11 +76,12 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
       const readFile = Effect.fnUntraced(function*(file: string, optional: boolean) {
         const bytes = yield* optionally(file, optional ? ["ENOENT", "ENOTDIR"] : [], readRegular(file))
         if (Option.isNone(bytes)) return
-        if (!isUtf8(bytes.value)) {
+        const decoded = decodeUtf8(bytes.value)
+        if (Option.isNone(decoded)) {
           errors.push({ file, found: "bytes that are not UTF-8", expected: "text in UTF-8" })
           return
         }
-        const text = bytes.value.toString("utf8")
+        const text = decoded.value
         const parsed = Toml.parse(text)
         if (Result.isSuccess(parsed)) {
           sources.push({ file, text, table: parsed.success })
@@ -77,20 +94,21 @@ export const layer: Layer.Layer<SettingsSource> = Layer.effect(
         const found = yield* optionally(
           directory,
           optional ? ["ENOENT"] : [],
-          attempt("list", directory, () => Fs.readdir(directory))
+          attempt("list", directory, linux.list(directory))
         )
         const files = Option.getOrElse(found, () => [])
-          .filter((name) => NodePath.extname(name) === ".toml" || name === ".toml")
-          .sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
-        yield* Effect.forEach(files, (name) => readFile(NodePath.join(directory, name), false))
+          .map(({ name }) => name)
+          .filter((name) => name.endsWith(".toml"))
+          .toSorted(byBytes)
+        yield* Effect.forEach(files, (name) => readFile(path.join(directory, name), false))
       })
 
       yield* Effect.forEach(paths.settingsFiles, (file) => readFile(file, true))
       yield* Effect.forEach(paths.settingsDirectories, (directory) => readDirectory(directory, true))
       if (Option.isSome(config)) {
-        const given = NodePath.resolve(config.value)
-        const directory = yield* attempt("look at", given, () => Fs.stat(given)).pipe(
-          Effect.map((status) => status.isDirectory()),
+        const given = path.resolve(config.value)
+        const directory = yield* attempt("look at", given, linux.stat(given)).pipe(
+          Effect.map((status) => status.kind === "directory"),
           Effect.catch(() => Effect.succeed(false))
         )
         yield* directory ? readDirectory(given, false) : readFile(given, false)

@@ -20,7 +20,11 @@ import { runMain as runMainOn } from "./native/runMain.ts"
 /** The kernel's calls that Effect's own services lack, and the names of files. */
 export const linux: Layer.Layer<Linux | Path.Path> = Layer.merge(
   Layer.sync(Linux, () => NativeLinux.make(natives)),
-  Path.layer
+  Layer.effect(
+    Path.Path,
+    // It would ask a global `process` for the working directory.
+    Path.Path.useSync((path) => ({ ...path, resolve: (...parts) => path.resolve(String(natives.cwd()), ...parts) }))
+  ).pipe(Layer.provide(Path.layer))
 )
 
 /** Files and directories. */
