@@ -139,6 +139,8 @@ export interface Natives {
 
   // The process
 
+  /** `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without file names cannot have. */
+  importModule(name: string): Promise<unknown>
   /** Ends the process at once, without waiting for anything. */
   exit(code: number): never
   cwd(): string | Failure

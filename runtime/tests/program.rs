@@ -49,7 +49,7 @@ fn a_module_that_is_imported_dynamically_is_not_read_before() {
         bytecode: b"this is no bytecode",
     };
     let main = format!(
-        "{}; if (natives.argv.includes('never')) await import('./later.js')",
+        "{}; if (natives.argv.includes('never')) await natives.importModule('./later.js')",
         writes(&scratch.path("out"), "'up'")
     );
     let [compiled] = program(&[("main.js", &main)]) else {
@@ -75,13 +75,28 @@ fn a_module_that_is_not_built_in_is_an_error_even_if_there_is_such_a_file() {
     let file = scratch.path("other.js");
     std::fs::write(&file, "export default 1").expect("it can be written");
     let main = format!(
-        "const result = await import({file:?}).then(() => 'loaded', (error) => error.name); {}",
+        "const result = await natives.importModule({file:?}).then(() => 'loaded', (error) => error.name); {}",
         writes(&scratch.path("out"), "result")
     );
     assert_eq!(run(program(&[("main.js", &main)])), 0);
     assert_eq!(
         std::fs::read_to_string(scratch.path("out")).expect("the program wrote it"),
-        "TypeError"
+        "ReferenceError"
+    );
+}
+
+#[test]
+fn a_module_can_be_imported_later() {
+    let scratch = Scratch::new();
+    let main = "export const number = 21; natives.importModule('./part.js').then(({ twice }) => twice())".to_string();
+    let part = format!(
+        "import {{ number }} from './main.js'; export const twice = () => {}",
+        writes(&scratch.path("out"), "String(2 * number)")
+    );
+    assert_eq!(run(program(&[("main.js", &main), ("part.js", &part)])), 0);
+    assert_eq!(
+        std::fs::read_to_string(scratch.path("out")).expect("the program wrote it"),
+        "42"
     );
 }
 

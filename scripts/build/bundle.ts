@@ -54,6 +54,8 @@ const onTheRuntime: Plugin = {
       ? join(platform, "Native.ts")
       : undefined
   },
+  // Bytecode without file names has no import().
+  renderChunk: (code) => code.replaceAll(/\bimport\((["'`]\.\/[\w.-]+["'`])\)/g, "natives.importModule($1)"),
   load: (id) =>
     id === entry
       ? [join(platform, "globals/index.ts"), join(root, "src/main.ts")].map((file) => `import "${file}"\n`).join("")

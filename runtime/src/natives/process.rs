@@ -2,13 +2,13 @@
 
 use std::ffi::{CStr, OsString};
 
-use rquickjs::{Object, Result as JsResult};
+use rquickjs::{Ctx, Module, Object, Result as JsResult, Value};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process;
 
 use super::{files, natives};
-use crate::values::{Never, Text, record};
+use crate::values::{Never, Outcome, Text, record};
 
 record! {
     /// What `uname(2)` tells.
@@ -64,7 +64,24 @@ fn text(part: &CStr) -> String {
     part.to_string_lossy().into_owned()
 }
 
+/// A module of the program's, as the promise that `import()` gives.
+pub struct Import(String);
+
+impl<'js> Outcome<'js> for Import {
+    fn declaration() -> String {
+        "Promise<unknown>".into()
+    }
+    fn into_value(self, ctx: &Ctx<'js>) -> JsResult<Value<'js>> {
+        Module::import(ctx, self.0).map(|promise| promise.into_value())
+    }
+}
+
 natives! {
+    /// `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without file names cannot have.
+    fn importModule(name: Text) -> Import {
+        Import(name.0)
+    }
+
     /// Ends the process at once, without waiting for anything.
     fn exit(code: i32) -> Never {
         std::process::exit(code)
