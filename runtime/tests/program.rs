@@ -86,9 +86,11 @@ fn a_module_that_is_not_built_in_is_an_error_even_if_there_is_such_a_file() {
 }
 
 #[test]
-fn a_module_can_be_imported_later() {
+fn a_module_can_be_imported_later_and_its_importer_is_evaluated_once() {
     let scratch = Scratch::new();
-    let main = "export const number = 21; natives.importModule('./part.js').then(({ twice }) => twice())".to_string();
+    let count = writes(&scratch.path("count"), "'.'").replace("O_CREAT", "O_CREAT | natives.constants.O_APPEND");
+    let main =
+        format!("{count}; export const number = 21; natives.importModule('./part.js').then(({{ twice }}) => twice())");
     let part = format!(
         "import {{ number }} from './main.js'; export const twice = () => {}",
         writes(&scratch.path("out"), "String(2 * number)")
@@ -97,6 +99,10 @@ fn a_module_can_be_imported_later() {
     assert_eq!(
         std::fs::read_to_string(scratch.path("out")).expect("the program wrote it"),
         "42"
+    );
+    assert_eq!(
+        std::fs::read_to_string(scratch.path("count")).expect("the program wrote it"),
+        "."
     );
 }
 

@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, OsString};
 
-use rquickjs::{Ctx, Module, Object, Result as JsResult, Value};
+use rquickjs::function::This;
+use rquickjs::{Ctx, Function, Module, Object, Result as JsResult, Value};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process;
@@ -72,7 +73,12 @@ impl<'js> Outcome<'js> for Import {
         "Promise<unknown>".into()
     }
     fn into_value(self, ctx: &Ctx<'js>) -> JsResult<Value<'js>> {
-        Module::import(ctx, self.0).map(|promise| promise.into_value())
+        // As a job, like `import()`: while the main module is evaluated, the engine would evaluate it again for one that imports it.
+        let (now, resolve, _) = ctx.promise()?;
+        resolve.call::<_, ()>(())?;
+        let name = self.0;
+        let import = Function::new(ctx.clone(), move |ctx: Ctx<'js>| Module::import(&ctx, name.as_str()))?;
+        now.then()?.call((This(now), import))
     }
 }
 
