@@ -1,20 +1,22 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LogLevel, Severity } from "effect/LogLevel"
 import type * as Option from "effect/Option"
+import type * as Path from "effect/Path"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Tracer from "effect/Tracer"
-import { randomUUID } from "node:crypto"
 import type { Level } from "../domain/LogFilter.ts"
 import * as Filter from "../domain/LogFilter.ts"
 import type { KvpOrigin, LogRecord } from "../domain/LogRecord.ts"
 import * as Format from "../domain/LogRecord.ts"
 import { CurrentSettings } from "../services/CurrentSettings.ts"
 import { Kvp } from "../services/Kvp.ts"
+import type { Linux } from "../services/Linux.ts"
 import { Paths } from "../services/Paths.ts"
 import * as Filters from "./telemetry/filters.ts"
 import * as Sinks from "./telemetry/sinks.ts"
@@ -46,7 +48,7 @@ const flushInterval = "1 second"
  * What is queued for KVP is flushed every second and when the scope closes. A failure of a filter, the log file or KVP is itself logged,
  * and never ends the work.
  */
-export const layer = (options: Options): Layer.Layer<never, never, CurrentSettings | Kvp> =>
+export const layer = (options: Options): Layer.Layer<never, never, CurrentSettings | Kvp | Linux | Path.Path> =>
   Layer.effectContext(Effect.gen(function*() {
     const paths = yield* Paths
     const settings = yield* CurrentSettings
@@ -64,7 +66,7 @@ export const layer = (options: Options): Layer.Layer<never, never, CurrentSettin
       filter: log.filter,
       clock
     })
-    const origin = (name: string): KvpOrigin => ({ vmId: options.vmId, name, id: randomUUID() })
+    const origin = (name: string): KvpOrigin => ({ vmId: options.vmId, name, id: SecureRandom.uuidV4Unsafe() })
 
     const { flush: tellOfBegun, tracer } = Spans.make(clock, {
       began: sinks.span,

@@ -9,6 +9,8 @@ export type Kind = "file" | "directory" | "link" | "other"
 /** What stat(2) tells. */
 export interface Stat {
   readonly kind: Kind
+  /** Whether it is a socket, which is `other`. */
+  readonly isSocket: boolean
   /** Permission bits, at most `0o7777`. */
   readonly mode: number
   readonly uid: number
@@ -70,6 +72,28 @@ export type Place = string | Entry
 export const show = (place: Place): string =>
   typeof place === "string" ? place : `${place.directory.path === "/" ? "" : place.directory.path}/${place.name}`
 
+/** Where bytes go without waiting. */
+export interface Output {
+  /**
+   * Takes bytes without ever waiting: the number that were taken, 0 when there is no room because nobody reads. Throws a {@link LinuxError}
+   * when they can never be taken, such as when the reader is gone.
+   */
+  readonly write: (bytes: Uint8Array) => number
+}
+
+/** Standard output or standard error of this process. */
+export interface StandardOutput {
+  /** What is behind it; `undefined` when it is closed. */
+  readonly stat: Stat | undefined
+  readonly isTerminal: boolean
+  /**
+   * A descriptor of our own for the same file. The flag for not waiting belongs to the open file description, which is shared with whoever
+   * started the agent: a pipe or terminal is opened once more, for a description of its own. A socket cannot be, and is set not to wait, which
+   * is only this end of it. A regular file stays as it is, since its position is shared.
+   */
+  readonly output: Effect.Effect<Output, never, Scope.Scope>
+}
+
 /** How to open, as open(2) has it. */
 export interface OpenOptions {
   /** `read` when absent. */
@@ -113,8 +137,8 @@ export interface ReadOptions {
 export class Linux extends Context.Service<Linux, {
   /** The effective user's id, geteuid(2). */
   readonly euid: number
-  /** The standard error output. What its reader has no room for is dropped by {@link File.writeUnsafe}, which does not wait. */
-  readonly stderr: File
+  /** 1 is standard output, 2 standard error. */
+  readonly standardOutput: (fd: 1 | 2) => StandardOutput
   /** openat(2) */
   readonly open: (place: Place, options?: OpenOptions) => Effect.Effect<File, LinuxError, Scope.Scope>
   /** Opens, reads to the end, and closes. */

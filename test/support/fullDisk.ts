@@ -3,9 +3,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Kvp from "../../src/layers/live/Kvp.ts"
 import * as Telemetry from "../../src/layers/Telemetry.ts"
-import { descriptor } from "../../src/layers/telemetry/standardError.ts"
 import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
 import { Kvp as KvpService } from "../../src/services/Kvp.ts"
+import { Linux } from "../../src/services/Linux.ts"
 import { pathsBelow } from "./host.ts"
 import { platformSettings } from "./platformSettings.ts"
 
@@ -27,15 +27,17 @@ const work = Effect.gen(function*() {
 
 await Effect.runPromise(work.pipe(
   Effect.provide(
-    Layer.unwrap(Effect.map(descriptor(2), (output) =>
-      Telemetry.layer({
-        logFilter: Option.none(),
-        kvpFilter: Option.none(),
-        vmId: "vm",
-        standardError: { output, journal: true, colours: false }
-      }))).pipe(
-        Layer.provideMerge(Kvp.layer),
-        Layer.provide(host)
-      )
+    Layer.unwrap(
+      Effect.map(Linux.pipe(Effect.flatMap((linux) => linux.standardOutput(2).output)), (output) =>
+        Telemetry.layer({
+          logFilter: Option.none(),
+          kvpFilter: Option.none(),
+          vmId: "vm",
+          standardError: { output, journal: true, colours: false }
+        }))
+    ).pipe(
+      Layer.provideMerge(Kvp.layer),
+      Layer.provide(host)
+    )
   )
 ))

@@ -1,13 +1,5 @@
 import * as Effect from "effect/Effect"
-
-/** Where bytes go; what a platform has to give. */
-export interface Output {
-  /**
-   * Takes bytes without ever waiting: the number that were taken, 0 when there is no room because nobody reads. Throws when they can never be
-   * taken, such as when the reader is gone.
-   */
-  readonly write: (bytes: Uint8Array) => number
-}
+import type { Output } from "../../services/Linux.ts"
 
 /** Lines on their way to an {@link Output}. */
 export interface Outlet {

@@ -258,9 +258,11 @@ describe("Linux: the machine", () => {
       yield* refused((linux, root) => linux.eject(`${root}/none`))
     }).pipe(Effect.provide(Platform.linux)))
 
-  it.effect("writes to standard error without an effect", () =>
+  it.effect("writes to standard error without an effect, and knows what is behind it", () =>
     Effect.gen(function*() {
       const linux = yield* Linux
-      assert.isUndefined(linux.stderr.writeUnsafe(""))
+      const { output, stat } = linux.standardOutput(2)
+      assert.strictEqual((yield* output).write(new Uint8Array()), 0)
+      assert.isDefined(stat)
     }).pipe(Effect.provide(Platform.linux)))
 })

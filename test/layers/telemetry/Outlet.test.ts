@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import * as Outlet from "../../../src/layers/telemetry/Outlet.ts"
+import type { Output } from "../../../src/services/Linux.ts"
 
 /** An output that takes as many bytes as `take` says. */
 const scripted = (take: () => number) => {
   const taken: Array<Uint8Array> = []
-  const output: Outlet.Output = {
+  const output: Output = {
     write: (bytes) => {
       const count = Math.min(take(), bytes.length)
       taken.push(bytes.slice(0, count))

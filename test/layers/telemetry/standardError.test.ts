@@ -150,7 +150,7 @@ describe("standard error of a process", () => {
     }), 20_000)
 
   it("knows a journal by the device and inode in JOURNAL_STREAM", () => {
-    const status = { dev: 8, ino: 4711 }
+    const status = { device: 8, inode: 4711 }
     assert.isTrue(isJournal(Option.some("8:4711"), status))
     assert.isFalse(isJournal(Option.some("8:4712"), status))
     assert.isFalse(isJournal(Option.some("9:4711"), status))

@@ -11,6 +11,7 @@ import {
 } from "../../../services/Linux.ts"
 import { attempt, attemptValue, errorOf, offload } from "./errors.ts"
 import { kindOf, LinuxFile, statOf } from "./LinuxFile.ts"
+import { standardOutput } from "./standardOutput.ts"
 
 /** How much is read at once, in bytes: settings, keys and disc documents fit. */
 const portion = 64 * 1024
@@ -128,7 +129,7 @@ export const make = (system: Natives): Linux["Service"] => {
 
   return Linux.of({
     euid: system.geteuid(),
-    stderr: new LinuxFile(system, 2, "/dev/stderr"),
+    standardOutput: (fd) => standardOutput(system, fd),
     open: (place, options = {}) =>
       Effect.map(
         Effect.acquireRelease(opened(place, options), close),

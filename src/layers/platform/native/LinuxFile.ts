@@ -79,8 +79,7 @@ export class LinuxFile implements File {
 
   writeUnsafe(content: string): LinuxError | undefined {
     const status = this.#writeAll(content)
-    if (status >= 0 || status === -(this.#system.constants["EAGAIN"] ?? 0)) return undefined
-    return errorOf(this.#system, "write", this.path, status)
+    return status < 0 ? errorOf(this.#system, "write", this.path, status) : undefined
   }
 
   #writeAll(content: string | Uint8Array): number {
@@ -147,6 +146,7 @@ export const kindOf = (mode: number): Kind => {
 /** {@link Stat} of what fstat(2) gave. */
 export const statOf = (stat: NativeStat): Stat => ({
   kind: kindOf(stat.mode),
+  isSocket: (stat.mode & 0o170000) === 0o140000,
   mode: stat.mode & 0o7777,
   uid: stat.uid,
   gid: stat.gid,
