@@ -55,7 +55,9 @@ if (root !== undefined && !existsSync(`${root}/etc/passwd`)) {
   process.exit(2)
 }
 
-const agent = options.agent === undefined ? agents.executable : [options.agent]
+/** What the build has made: without cargo, the bundle alone. */
+const built = existsSync(agents.executable[0]) ? agents.executable : agents.bundle
+const agent = options.agent === undefined ? built : [options.agent]
 
 const showRequest = ({ answered, body, endpoint, headers, method, target }: TranscriptEntry): void => {
   print(
