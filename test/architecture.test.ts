@@ -75,6 +75,15 @@ describe("architecture", () => {
     assert.deepStrictEqual(wrong, [])
   })
 
+  it("takes nothing from Node and none of the natives outside the platform", () => {
+    const wrong = files.filter(({ name, text }) =>
+      !name.startsWith("layers/platform/") && roomOf(name) !== "fabric"
+      && (importsOf(text).some((target) => target.startsWith("node:")) ||
+        /\bBuffer\.|\bprocess\.|\bnatives\./.test(text))
+    ).map(({ name }) => name)
+    assert.deepStrictEqual(wrong, [])
+  })
+
   it("names @effect/platform-node in one file", () => {
     assert.deepStrictEqual(
       files.filter(({ text }) => importsOf(text).some((target) => target.startsWith("@effect/platform-node")))

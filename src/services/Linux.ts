@@ -81,7 +81,7 @@ export interface Output {
   readonly write: (bytes: Uint8Array) => number
 }
 
-/** Standard output or standard error of this process. */
+/** Standard output or standard error. */
 export interface StandardOutput {
   /** What is behind it; `undefined` when it is closed. */
   readonly stat: Stat | undefined

@@ -24,7 +24,7 @@ describe("the mutation report", () => {
         mutant({ status: "Timeout" }),
         mutant({ status: "NoCoverage" }),
         mutant({ status: "RuntimeError" }),
-        mutant({ file: "src/layers/live/files.ts", status: "Killed" })
+        mutant({ file: "src/layers/linux/files.ts", status: "Killed" })
       ],
       true,
       []
@@ -44,7 +44,7 @@ describe("the mutation report", () => {
   })
 
   it("fails on a survivor in a guarding line of a live layer, whatever the score is", () => {
-    const live = "src/layers/live/files.ts"
+    const live = "src/layers/linux/files.ts"
     const verdict = judge(
       [
         ...many(1000, { file: live, status: "Killed" }),
@@ -54,7 +54,7 @@ describe("the mutation report", () => {
       []
     )
     assert.isFalse(verdict.passed)
-    assert.include(shown(verdict), "guard survived: src/layers/live/files.ts:7")
+    assert.include(shown(verdict), "guard survived: src/layers/linux/files.ts:7")
   })
 
   it("knows the lines that guard ownership, modes, links, durability, secrets and limits", () => {
@@ -69,9 +69,9 @@ describe("the mutation report", () => {
       "stdin: Redacted.value(password)"
     ]
     for (const source of guards) {
-      assert.isTrue(isGuard(mutant({ file: "src/layers/live/files.ts", source })), source)
+      assert.isTrue(isGuard(mutant({ file: "src/layers/linux/files.ts", source })), source)
     }
-    assert.isFalse(isGuard(mutant({ file: "src/layers/live/files.ts", source: "let length = 0" })))
+    assert.isFalse(isGuard(mutant({ file: "src/layers/linux/files.ts", source: "let length = 0" })))
     assert.isFalse(isGuard(mutant({ source: "const mode = 0o600" })))
   })
 
@@ -122,7 +122,7 @@ describe("the suites that are asked for a mutant", () => {
 
   it("are those of its name for a layer, and all that are related when there is none", () => {
     assert.deepStrictEqual(asked("layers/live/Kvp.ts"), ["layers/Kvp.test.ts", "layers/KvpLimits.test.ts"])
-    assert.lengthOf(asked("layers/live/files.ts"), suites.length)
+    assert.lengthOf(asked("layers/linux/files.ts"), suites.length)
     assert.lengthOf(asked("layers/live/Kvp.ts", "domain/VmId.ts"), suites.length)
   })
 })

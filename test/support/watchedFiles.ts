@@ -129,6 +129,15 @@ const watched = (linux: Linux["Service"]): Linux["Service"] => ({
     Effect.suspend(() =>
       noted(`rename ${real(from)} ${real(to)}`, real(to), linux.rename(platformPlace(from), platformPlace(to)))
     ),
+  rmdir: (place) => linux.rmdir(platformPlace(place)),
+  symlink: (target, place) => linux.symlink(target, platformPlace(place)),
+  chmod: (place, mode) => linux.chmod(platformPlace(place), mode),
+  lchown: (place, uid, gid) => linux.lchown(platformPlace(place), uid, gid),
+  // What would change this machine is not for unit tests.
+  setHostname: () => Effect.die(new Error("a unit test sets the name of this machine")),
+  mount: () => Effect.die(new Error("a unit test mounts")),
+  unmount: () => Effect.die(new Error("a unit test unmounts")),
+  eject: () => Effect.die(new Error("a unit test ejects")),
   readLink: (place) =>
     Effect.suspend(() => noted(`readlink ${real(place)}`, real(place), linux.readLink(platformPlace(place))))
 })

@@ -1,23 +1,26 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as LoginAccess from "../../domain/LoginAccess.ts"
 import type { Username } from "../../domain/Username.ts"
 import { PasswordError } from "../../errors/PasswordError.ts"
+import type { Linux } from "../../services/Linux.ts"
 import { PasswordProvisioner } from "../../services/PasswordProvisioner.ts"
 import { Paths } from "../../services/Paths.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
-import { readTextIfPresent } from "./files.ts"
+import { files } from "../linux/files.ts"
 import { Sshd } from "./sshd.ts"
 
 /**
  * {@link PasswordProvisioner} by shadow-utils or BusyBox: `passwd -l`, and `chpasswd` with the password on its standard input. Where sshd runs without
  * PAM the account is locked with `*`, by `chpasswd -e`.
  */
-export const layerPasswd: Layer.Layer<PasswordProvisioner, never, Subprocess> = Layer.effect(
+export const layerPasswd: Layer.Layer<PasswordProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
   PasswordProvisioner,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const { readTextIfPresent } = yield* files
     const subprocess = yield* Subprocess
     const sshd = yield* Sshd
 

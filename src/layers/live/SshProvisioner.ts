@@ -1,19 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Path from "effect/Path"
-import * as Fs from "node:fs/promises"
-import * as NodePath from "node:path"
+import * as Path from "effect/Path"
 import { type SshPublicKey, toLine } from "../../domain/SshPublicKey.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
 import type { FileError } from "../../errors/FileError.ts"
 import { SshdConfigError, SshKeysError, SshKeysUnreadError } from "../../errors/SshError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
-import type { Linux } from "../../services/Linux.ts"
+import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { SshProvisioner } from "../../services/SshProvisioner.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
+import { attempt, type Files, files } from "../linux/files.ts"
 import * as HomeFile from "../linux/homeFile.ts"
-import { attempt, exists, readBytesIfPresent, syncDirectory, writeAtomic } from "./files.ts"
 import * as LoginRefusals from "./loginRefusals.ts"
 import { Sshd } from "./sshd.ts"
 
@@ -22,6 +20,8 @@ import { Sshd } from "./sshd.ts"
  * `50-cloud-init.conf`, azure-init's `50-azure-init.conf` and an image's `10-*.conf`.
  */
 export const dropInName = "00-azure-init.conf"
+
+const encoder = new TextEncoder()
 
 const blockStart = "# BEGIN azure-init: stands first, since sshd takes the first value"
 const blockEnd = "# END azure-init"
@@ -37,6 +37,10 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
   SshProvisioner,
   Effect.gen(function*() {
     const paths = yield* Paths
+    const linux = yield* Linux
+    const path = yield* Path.Path
+    const host = yield* files
+    const { exists, makeDirectories, remove } = host
     const writeUserFile = yield* HomeFile.writeUserFile
     const settings = (yield* CurrentSettings).ssh
     const subprocess = yield* Subprocess
@@ -59,36 +63,36 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
       if (answer._tag !== "InForce") return undefined
       const value = answer.values.get("authorizedkeysfile")
       if (value === undefined) return undefined
-      const path = yield* firstPath(account, value)
-      if (path !== undefined) return path
+      const first = yield* firstPath(path, account, value)
+      if (first !== undefined) return first
       const places = yield* sshd.placesOf(/^\s*AuthorizedKeysFile[\s="]+none\b/i)
       return yield* new SshKeysUnreadError({ user: account.name, setting: value, places })
     }, Effect.withSpan("provision::ssh:get_authorized_keys_path_from_sshd"))
 
     const installKeys = Effect.fnUntraced(function*(account: UserAccount, keys: ReadonlyArray<SshPublicKey>) {
-      const configured = NodePath.posix.resolve(account.home, settings.authorized_keys_path)
+      const configured = path.resolve(account.home, settings.authorized_keys_path)
       if (keys.length === 0) return configured
-      let path = configured
+      let place = configured
       if (settings.query_sshd_config) {
         const told = yield* askForPath(account)
         if (told === undefined) {
           yield* Effect.logWarning("sshd does not tell where it looks for the keys; they go to the configured place", {
             path: configured
           })
-        } else path = told
+        } else place = told
       }
-      yield* Effect.logInfo("Installing the SSH keys", { path, keys: keys.length })
+      yield* Effect.logInfo("Installing the SSH keys", { path: place, keys: keys.length })
       const content = keys.map((key) => `${toLine(key)}\n`).join("")
-      const { touched } = yield* writeUserFile(paths.root, account, path, content).pipe(
+      const { touched } = yield* writeUserFile(paths.root, account, place, content).pipe(
         Effect.mapError((error) => new SshKeysError({ user: account.name, path: error.path, detail: error.detail }))
       )
       yield* relabel(touched)
-      return path
+      return place
     }, Effect.withSpan("provision::ssh:provision_ssh"))
 
     const dropIn = `${paths.sshdDropInDirectory}/${dropInName}`
 
-    const writeDropIn = (line: string) => replace(dropIn, () => line)
+    const writeDropIn = (line: string) => replace(linux, host, dropIn, () => line)
 
     /**
      * A link to another file of `/etc` is followed. One that leads elsewhere, such as into the read-only `/usr` of an immutable
@@ -97,18 +101,17 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     const writeMain = Effect.fnUntraced(function*(line: string) {
       const main = paths.sshdConfig
       const change = (old: string) => `${blockStart}\n${line}${blockEnd}\n${withoutBlock(old)}`
-      const real = yield* attempt("find", main, () => Fs.realpath(main))
-      const etc = yield* attempt("find", `${paths.root}/etc`, () => Fs.realpath(`${paths.root}/etc`))
-      if (real.startsWith(`${etc}/`)) return yield* replace(real, change)
-      const target = yield* attempt("read", main, () => Fs.readlink(main))
+      const real = yield* attempt("find", main, linux.realPath(main))
+      const etc = yield* attempt("find", `${paths.root}/etc`, linux.realPath(`${paths.root}/etc`))
+      if (real.startsWith(`${etc}/`)) return yield* replace(linux, host, real, change)
+      const target = yield* attempt("read", main, linux.readLink(main))
       // Its own undoing would leave a file where the link was.
-      yield* Effect.asVoid(replace(main, change))
-      return attempt("restore", main, async () => {
-        const link = `${main}.azure-init`
-        await Fs.rm(link, { force: true })
-        await Fs.symlink(target, link)
-        await Fs.rename(link, main)
-      })
+      yield* Effect.asVoid(replace(linux, host, main, change))
+      const link = `${main}.azure-init`
+      return Effect.andThen(
+        remove(link),
+        attempt("restore", main, Effect.andThen(linux.symlink(target, link), linux.rename(link, main)))
+      )
     })
 
     const allowPasswords = Effect.fnUntraced(function*(allowed: boolean) {
@@ -129,11 +132,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
         }
         // openSUSE's configuration lies in /usr/etc and includes this directory, which may not be there yet.
         yield* failing(paths.sshdDropInDirectory)(
-          attempt(
-            "create",
-            paths.sshdDropInDirectory,
-            () => Fs.mkdir(paths.sshdDropInDirectory, { recursive: true, mode: 0o755 })
-          )
+          makeDirectories(paths.sshdDropInDirectory, 0o755)
         )
         places.push({ path: dropIn, write: writeDropIn })
       }
@@ -174,7 +173,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     return SshProvisioner.of({
       installKeys,
       allowPasswords,
-      loginRefusals: LoginRefusals.make(paths, subprocess.run, sshd.known)
+      loginRefusals: yield* LoginRefusals.make(subprocess.run, sshd.known)
     })
   })
 ).pipe(Layer.provide(Sshd.layer))
@@ -186,7 +185,7 @@ const maximumPath = 4096
  * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative to the home.
  * `undefined` when it is `none`: sshd reads no file.
  */
-const firstPath = Effect.fnUntraced(function*(account: UserAccount, value: string) {
+const firstPath = Effect.fnUntraced(function*({ resolve }: Path.Path, account: UserAccount, value: string) {
   const pattern = value.split(/[ \t]+/).find((path) => path !== "" && path.toLowerCase() !== "none")
   if (pattern === undefined) return undefined
   const tokens: Readonly<Record<string, string>> = {
@@ -196,9 +195,9 @@ const firstPath = Effect.fnUntraced(function*(account: UserAccount, value: strin
     "%U": String(account.uid)
   }
   const path = pattern.length < maximumPath
-    ? NodePath.posix.resolve(account.home, pattern.replace(/%./g, (token) => tokens[token] ?? token))
+    ? resolve(account.home, pattern.replace(/%./g, (token) => tokens[token] ?? token))
     : pattern
-  if (Buffer.byteLength(path) >= maximumPath) {
+  if (encoder.encode(path).length >= maximumPath) {
     return yield* new SshKeysError({
       user: account.name,
       path: `${path.slice(0, 100)}…`,
@@ -220,18 +219,28 @@ const takesPasswordsThroughPam = (values: ReadonlyMap<string, string>): boolean 
   values.get("usepam") === "yes"
   && (values.get("kbdinteractiveauthentication") ?? values.get("challengeresponseauthentication")) === "yes"
 
+/** Latin-1: the browsers' decoder of that name is another one, of windows-1252. */
+const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
+
 /** Changes a file of sshd's configuration, mode 0600 and root's when it is new; gives back how to undo it. */
-const replace = Effect.fnUntraced(function*(path: string, change: (old: string) => string) {
+const replace = Effect.fnUntraced(function*(
+  linux: Linux["Service"],
+  { readBytesIfPresent, remove, syncDirectory, writeAtomic }: Files,
+  path: string,
+  change: (old: string) => string
+) {
   const old = yield* readBytesIfPresent(path)
   // Latin-1 has a character for every byte, so that comments in whatever encoding stay as they are.
-  const content = Buffer.from(change(old?.toString("latin1") ?? ""), "latin1")
-  if (old?.equals(content) === true) return Effect.void
+  const before = textOf(old ?? new Uint8Array())
+  const after = change(before)
+  const content = Uint8Array.from(after, (character) => character.charCodeAt(0))
+  if (old !== undefined && before === after) return Effect.void
   if (old === undefined) {
     yield* writeAtomic(path, content, { mode: 0o600 })
-    return attempt("remove", path, () => Fs.rm(path)).pipe(Effect.andThen(syncDirectory(NodePath.dirname(path))))
+    return Effect.andThen(remove(path), syncDirectory(path.slice(0, path.lastIndexOf("/"))))
   }
-  const { gid, mode, uid } = yield* attempt("look at", path, () => Fs.stat(path))
-  const options = { mode: mode & 0o7777, owner: { uid, gid } }
+  const { gid, mode, uid } = yield* attempt("look at", path, linux.stat(path))
+  const options = { mode, owner: { uid, gid } }
   yield* writeAtomic(path, content, options)
   return writeAtomic(path, old, options)
 })

@@ -2,10 +2,9 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Fs from "node:fs/promises"
-import * as NodePath from "node:path"
 import type { UserAccount, UserRequest } from "../../domain/UserAccount.ts"
 import type { GroupName, Username } from "../../domain/Username.ts"
 import { FileError } from "../../errors/FileError.ts"
@@ -13,11 +12,13 @@ import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
 import { UserError, UserMissingError } from "../../errors/UserError.ts"
 import { ImageAdministrators } from "../../services/ImageAdministrators.ts"
+import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
+import { attempt, files } from "../linux/files.ts"
+import { copyEntries, removeTree } from "../linux/trees.ts"
 import * as AccountDatabase from "./accountDatabase.ts"
-import { attempt, exists, readTextIfPresent, writeAtomic } from "./files.ts"
 import * as UseraddDefaults from "./useraddDefaults.ts"
 
 /** azure-init's comment of the account (`user.rs`). */
@@ -51,14 +52,19 @@ interface Tools {
   readonly createOwnGroup: (account: UserAccount) => Effect.Effect<unknown, SubprocessError>
 }
 
-const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: Paths) => Tools) =>
+const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrides: Tools["overrides"]) => Tools) =>
   Effect.gen(function*() {
     const paths = yield* Paths
     const administrators = yield* ImageAdministrators
     const subprocess = yield* Subprocess
-    const tools = toolsOf(subprocess.run, paths)
+    const linux = yield* Linux
+    const path = yield* Path.Path
+    const host = yield* files
+    const { exists, makeDirectories, readTextIfPresent, writeAtomic } = host
+    const shellFile = yield* UseraddDefaults.makeShellFile
+    const tools = toolsOf(subprocess.run, UseraddDefaults.overrides(host, paths.root, shellFile))
 
-    const { find, isSystemAccount, localLine, lookUp } = AccountDatabase.make(paths, subprocess.run)
+    const { find, isSystemAccount, localLine, lookUp } = AccountDatabase.make(paths, host, subprocess.run)
 
     /** An account of the system's own is no administrator: nothing of it is changed. */
     const findPerson = Effect.fnUntraced(function*(name: Username) {
@@ -138,32 +144,30 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: 
     /** An account whose creation was cut short may lack its home, or have one that is not its own yet. */
     const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
       const home = `${paths.root}${account.home}`
-      const found = yield* Effect.option(attempt("look at", home, () => Fs.lstat(home)))
+      const found = yield* Effect.option(attempt("look at", home, linux.lstat(home)))
       // `useradd` makes it with no permission at all and hands it over in its next step.
-      const unfinished = Option.isSome(found) && found.value.isDirectory() && (found.value.mode & 0o777) === 0
-        && (yield* Effect.isSuccess(attempt("remove", home, () => Fs.rmdir(home))))
+      const unfinished = Option.isSome(found) && found.value.kind === "directory" && (found.value.mode & 0o777) === 0
+        && (yield* Effect.isSuccess(linux.rmdir(home)))
       if (Option.isSome(found) && !unfinished) return
       yield* Effect.logWarning("The home directory is missing or unfinished, making it", { home })
-      const parent = NodePath.dirname(home)
-      const temporary = NodePath.join(parent, `.${account.name}.azure-init`)
+      const parent = path.dirname(home)
+      const temporary = path.join(parent, `.${account.name}.azure-init`)
       const skeleton = `${paths.root}/etc/skel`
-      yield* attempt("create", home, async () => {
-        await Fs.mkdir(parent, { recursive: true, mode: 0o755 })
-        await Fs.rm(temporary, { recursive: true, force: true })
-        await Fs.mkdir(temporary, { mode: 0o700 })
-      })
-      const copied = yield* Effect.result(
-        attempt("copy", skeleton, () => Fs.cp(skeleton, temporary, { recursive: true, verbatimSymlinks: true }))
-      )
-      yield* attempt("create", home, async () => {
-        // With the types of the entries, or it would go on behind links to directories and give away what is there.
-        for (const entry of await Fs.readdir(temporary, { recursive: true, withFileTypes: true })) {
-          await Fs.lchown(NodePath.join(entry.parentPath, entry.name), account.uid, account.gid)
-        }
-        await Fs.chmod(temporary, 0o700)
-        await Fs.chown(temporary, account.uid, account.gid)
-        await Fs.rename(temporary, home)
-      })
+      yield* makeDirectories(parent, 0o755)
+      yield* attempt("create", home, Effect.andThen(removeTree(linux, temporary), linux.mkdir(temporary, 0o700)))
+      const copied = yield* Effect.scoped(Effect.gen(function*() {
+        const made = yield* attempt("create", home, linux.open(temporary, { directory: true, noFollow: true }))
+        const copied = yield* Effect.result(attempt(
+          "copy",
+          skeleton,
+          Effect.scoped(
+            Effect.flatMap(linux.open(skeleton, { directory: true }), (from) => copyEntries(linux, from, made, account))
+          )
+        ))
+        yield* attempt("create", home, Effect.andThen(made.chmod(0o700), made.chown(account.uid, account.gid)))
+        return copied
+      }))
+      yield* attempt("create", home, linux.rename(temporary, home))
       if (yield* exists(`${paths.selinux}/enforce`)) {
         yield* subprocess.run({ command: "restorecon", args: ["-R", home] })
       }
@@ -211,14 +215,16 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: 
 
     const grantSudo = Effect.fnUntraced(function*(name: Username) {
       const directory = paths.sudoersDirectory
-      const path = NodePath.join(directory, sudoersFile)
+      const rules = path.join(directory, sudoersFile)
       // sudo's own words (ALL, Defaults, aliases) start with a capital; in quotes it is a name like any other (sudoers(5)).
       const rule = `${/^[A-Z]/.test(name) ? `"${name}"` : name} ALL=(ALL) NOPASSWD: ALL`
-      yield* attempt("create", directory, () => Fs.mkdir(directory, { recursive: true, mode: 0o750 }))
+      yield* makeDirectories(directory, 0o750)
       // A rule that a former run gave to another administrator stays: taking it away would lock that one out of sudo.
-      const former = ((yield* readTextIfPresent(path)) ?? "").split("\n").filter((line) => line !== "" && line !== rule)
+      const former = ((yield* readTextIfPresent(rules)) ?? "").split("\n").filter((line) =>
+        line !== "" && line !== rule
+      )
       const write = (lines: ReadonlyArray<string>) =>
-        writeAtomic(path, [...lines, rule, ""].join("\n"), {
+        writeAtomic(rules, [...lines, rule, ""].join("\n"), {
           mode: 0o440,
           check: (temporary) =>
             subprocess.run({ command: "visudo", args: ["-c", "-f", temporary] }).pipe(
@@ -226,7 +232,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: 
               Effect.catch((error) =>
                 error.status === "not found"
                   ? Effect.logInfo("There is no visudo to check the sudo rule with")
-                  : Effect.fail(new FileError({ operation: "check", path, detail: error.message }))
+                  : Effect.fail(new FileError({ operation: "check", path: rules, detail: error.message }))
               )
             )
         })
@@ -261,10 +267,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], paths: 
   })
 
 /** {@link UserProvisioner} by shadow-utils: `useradd` with azure-init's arguments, `usermod -aG`, `groupadd`. */
-export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Layer.effect(
+export const layerUseradd: Layer.Layer<UserProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
   UserProvisioner,
-  make("provision::user:useradd", (run, paths) => ({
-    overrides: UseraddDefaults.overrides(paths),
+  make("provision::user:useradd", (run, overrides) => ({
+    overrides,
     create: (name, groups, overrides) => {
       const args = [name, "--comment", comment, "--groups", groups.join(","), "-d", `/home/${name}`, "-m", ...overrides]
       // A group of that name, such as `docker`, would keep the account from being made.
@@ -281,7 +287,7 @@ export const layerUseradd: Layer.Layer<UserProvisioner, never, Subprocess> = Lay
 )
 
 /** {@link UserProvisioner} by BusyBox: `adduser -D`, `addgroup`. */
-export const layerAdduser: Layer.Layer<UserProvisioner, never, Subprocess> = Layer.effect(
+export const layerAdduser: Layer.Layer<UserProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
   UserProvisioner,
   make("provision::user:adduser", (run) => {
     const join = (name: Username, groups: ReadonlyArray<GroupName>) =>

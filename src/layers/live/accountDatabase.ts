@@ -7,7 +7,7 @@ import type { Username } from "../../domain/Username.ts"
 import { UserError } from "../../errors/UserError.ts"
 import type { Paths } from "../../services/Paths.ts"
 import type { Subprocess } from "../../services/Subprocess.ts"
-import { readTextIfPresent } from "./files.ts"
+import type { Files } from "../linux/files.ts"
 
 /** getent's exit status for a key that is not in the database (getent(1)). */
 const notInDatabase = 2
@@ -19,7 +19,7 @@ const passwdLine = /^[^:]*:[^:]*:(\d{1,10}):(\d{1,10}):[^:]*:(\/[^:]*):[^:]*$/
 const shellWithoutOne = "/bin/sh"
 
 /** Who is who on the host: the name service by getent, its files by reading them. */
-export const make = (paths: Paths, run: Subprocess["Service"]["run"]) => {
+export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess["Service"]["run"]) => {
   /** One line of a database of the name service; `none` when it has no such entry. */
   const lookUp = Effect.fnUntraced(function*(database: "passwd" | "group" | "shadow", key: string) {
     const asked = yield* Effect.result(run({ command: "getent", args: [database, key], allow: [0, notInDatabase] }))

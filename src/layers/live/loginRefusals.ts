@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as LoginAccess from "../../domain/LoginAccess.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
 import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
-import type { Paths } from "../../services/Paths.ts"
+import { Paths } from "../../services/Paths.ts"
 import type { Subprocess } from "../../services/Subprocess.ts"
+import { files } from "../linux/files.ts"
 import * as AccountDatabase from "./accountDatabase.ts"
-import { exists } from "./files.ts"
 import type { Configuration } from "./sshd.ts"
-import { shellFile } from "./useraddDefaults.ts"
+import { makeShellFile } from "./useraddDefaults.ts"
 
 /** The keywords for which the names of the account's groups have to be known. */
 const groupLists = ["allowgroups", "denygroups"]
@@ -17,12 +17,14 @@ const groupLists = ["allowgroups", "denygroups"]
  * What keeps the owner of an account out, by the files of the host and by what sshd has answered already. No process is started, except for an account
  * that is kept elsewhere (getent) and for sshd's lists of groups (id).
  */
-export const make = (
-  paths: Paths,
+export const make = Effect.fnUntraced(function*(
   run: Subprocess["Service"]["run"],
   known: (user: string) => Configuration | undefined
-) => {
-  const accounts = AccountDatabase.make(paths, run)
+) {
+  const paths = yield* Paths
+  const host = yield* files
+  const shellFile = yield* makeShellFile
+  const accounts = AccountDatabase.make(paths, host, run)
 
   const groupsOf = (account: UserAccount, sshd: LoginAccess.LoginState["sshd"]) =>
     groupLists.some((keyword) => sshd?.has(keyword))
@@ -38,10 +40,10 @@ export const make = (
       name: account.name,
       uid: account.uid,
       shell,
-      shellFile: elsewhere ? "unknown" : yield* shellFile(paths, shell),
+      shellFile: elsewhere ? "unknown" : yield* shellFile(shell),
       shadow,
       today: LoginAccess.dayOf(yield* Clock.currentTimeMillis),
-      nologin: yield* exists(`${paths.root}/etc/nologin`),
+      nologin: yield* host.exists(`${paths.root}/etc/nologin`),
       groups: yield* groupsOf(account, sshd),
       credentials,
       sshd
@@ -58,4 +60,4 @@ export const make = (
         }),
         []
       )))
-}
+})

@@ -1,15 +1,16 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import * as Fs from "node:fs/promises"
-import * as NodePath from "node:path"
 import type { FileError } from "../../errors/FileError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
+import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
-import { attempt, exists, readTextIfPresent } from "./files.ts"
+import { attempt, files, randomName } from "../linux/files.ts"
+import { removeTree } from "../linux/trees.ts"
 
 /**
  * What sshd makes of its configuration: the value in force of each keyword (in lower case), all of them for one that is printed more than once, that
@@ -60,11 +61,29 @@ export const parse = (printed: string): ReadonlyMap<string, string> =>
  */
 const make = Effect.gen(function*() {
   const paths = yield* Paths
+  const linux = yield* Linux
+  const { dirname } = yield* Path.Path
+  const { exists, makeDirectories, readTextIfPresent } = yield* files
   const subprocess = yield* Subprocess
   const file = paths.root === "" ? [] : ["-f", paths.sshdConfig]
 
   const sshd = (args: ReadonlyArray<string>) =>
     subprocess.run({ command: "sshd", args, allow: anyStatus, timeout: "10 seconds" })
+
+  /** 0755 and root's, as sshd wants it and systemd's `RuntimeDirectory=` makes it. */
+  const makeRuntimeDirectory = (path: string) =>
+    Effect.andThen(makeDirectories(path, 0o755), attempt("create", path, linux.chmod(path, 0o755)))
+
+  const temporaryDirectory = Effect.acquireRelease(
+    Effect.suspend(() => {
+      const path = `${dirname(paths.lockFile)}/sshd-${randomName(3)}`
+      return makeDirectories(dirname(path), 0o777).pipe(
+        Effect.andThen(attempt("create", path, linux.mkdir(path, 0o700))),
+        Effect.as(path)
+      )
+    }),
+    (path) => Effect.ignore(removeTree(linux, path))
+  )
 
   /** How this sshd is asked, in general and for a user, once that is known; the first question finds out, and the others wait for it. */
   const ways = new Map<"general" | "user", ReadonlyArray<string>>()
@@ -77,12 +96,9 @@ const make = Effect.gen(function*() {
     let result = yield* sshd([...how, ...args])
     for (let again = 0; again < 2 && result.exitCode !== 0; again++) {
       const directory = /Missing privilege separation directory: (\/\S+)/.exec(result.stderr)?.[1]
-      if (directory !== undefined) yield* makeDirectory(`${paths.root}${directory}`)
+      if (directory !== undefined) yield* makeRuntimeDirectory(`${paths.root}${directory}`)
       else if (result.stderr.includes("no hostkeys available")) {
-        const key = NodePath.join(
-          yield* Scope.provide(temporaryDirectory(NodePath.dirname(paths.lockFile)), scope),
-          "key"
-        )
+        const key = `${yield* Scope.provide(temporaryDirectory, scope)}/key`
         yield* subprocess.run({ command: "ssh-keygen", args: ["-q", "-t", "ed25519", "-N", "", "-f", key] })
         how = ["-T", "-h", key]
       } else break
@@ -139,7 +155,10 @@ const make = Effect.gen(function*() {
 
   const placesOf = Effect.fnUntraced(function*(setting: RegExp) {
     const directory = paths.sshdDropInDirectory
-    const names = yield* attempt("list", directory, () => Fs.readdir(directory)).pipe(Effect.orElseSucceed(() => []))
+    const names = yield* linux.list(directory).pipe(
+      Effect.map((entries) => entries.map(({ name }) => name)),
+      Effect.orElseSucceed(() => [])
+    )
     const dropIns = names.filter((name) => name.endsWith(".conf")).sort().map((name) => `${directory}/${name}`)
     const places = yield* Effect.forEach([...dropIns, paths.sshdConfig], (path) =>
       readTextIfPresent(path).pipe(
@@ -206,7 +225,7 @@ const make = Effect.gen(function*() {
 
 /** See {@link make}. One for all layers that use it, since they share what sshd has answered. */
 export class Sshd extends Context.Service<Sshd, Effect.Success<typeof make>>()("azure-init/layers/live/sshd") {
-  static readonly layer: Layer.Layer<Sshd, never, Subprocess> = Layer.effect(Sshd, make)
+  static readonly layer: Layer.Layer<Sshd, never, Linux | Path.Path | Subprocess> = Layer.effect(Sshd, make)
 }
 
 /**
@@ -214,19 +233,3 @@ export class Sshd extends Context.Service<Sshd, Effect.Success<typeof make>>()("
  * for documentation (RFC 5737), which no `Match Address` means.
  */
 const connection = (user: string): string => `user=${user},host=192.0.2.1,addr=192.0.2.1,laddr=192.0.2.2,lport=22`
-
-/** 0755 and root's, as sshd wants it and systemd's `RuntimeDirectory=` makes it. */
-const makeDirectory = (path: string): Effect.Effect<void, FileError> =>
-  attempt("create", path, async () => {
-    await Fs.mkdir(path, { recursive: true })
-    await Fs.chmod(path, 0o755)
-  })
-
-const temporaryDirectory = (parent: string) =>
-  Effect.acquireRelease(
-    attempt("create", parent, async () => {
-      await Fs.mkdir(parent, { recursive: true })
-      return await Fs.mkdtemp(NodePath.join(parent, "sshd-"))
-    }),
-    (path) => Effect.ignore(attempt("remove", path, () => Fs.rm(path, { recursive: true, force: true })))
-  )
