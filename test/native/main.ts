@@ -73,6 +73,7 @@ const bundle = async (file: string, outfile: string): Promise<void> => {
             `import ${JSON.stringify(join(root, "src/layers/platform/globals/index.ts"))}`,
             `import ${JSON.stringify(join(own, "chaiGlobals.ts"))}`,
             `import ${JSON.stringify(join(own, "buffer.ts"))}`,
+            `import ${JSON.stringify(join(own, "process.ts"))}`,
             `import { run } from ${JSON.stringify(join(own, "vitest.ts"))}`,
             `import ${JSON.stringify(join(root, file))}`,
             `const outcome = await run(new RegExp(${JSON.stringify(values.testNamePattern)}))`,

@@ -137,3 +137,34 @@ export const symlinkSync = (target: string, path: PathLike): void => {
 export const chmodSync = (path: PathLike, mode: number): void => {
   checked("chmod", pathOf(path), natives.fchmodat(AT_FDCWD, pathOf(path), mode))
 }
+
+export const realpathSync = (path: PathLike): string =>
+  checked<string>("realpath", pathOf(path), natives.realpath(pathOf(path)))
+
+export const readlinkSync = (path: PathLike): string =>
+  checked<string>("readlink", pathOf(path), natives.readlinkat(AT_FDCWD, pathOf(path)))
+
+export const linkSync = (from: PathLike, to: PathLike): void => {
+  checked("link", pathOf(to), natives.linkat(AT_FDCWD, pathOf(from), AT_FDCWD, pathOf(to)))
+}
+
+export const renameSync = (from: PathLike, to: PathLike): void => {
+  checked("rename", pathOf(to), natives.renameat(AT_FDCWD, pathOf(from), AT_FDCWD, pathOf(to)))
+}
+
+export const rmdirSync = (path: PathLike): void => {
+  checked("rmdir", pathOf(path), natives.unlinkat(AT_FDCWD, pathOf(path), true))
+}
+
+export const unlinkSync = (path: PathLike): void => {
+  checked("unlink", pathOf(path), natives.unlinkat(AT_FDCWD, pathOf(path), false))
+}
+
+export const utimesSync = (path: PathLike, accessed: number, modified: number): void => {
+  checked("utimes", pathOf(path), natives.utimensat(AT_FDCWD, pathOf(path), accessed, modified, true))
+}
+
+export const truncateSync = (path: PathLike, size: number): void =>
+  withFile(pathOf(path), O_WRONLY, 0, (file) => {
+    checked("truncate", pathOf(path), natives.ftruncate(file, size))
+  })
