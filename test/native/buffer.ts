@@ -1,6 +1,7 @@
 /** The part of Node's `Buffer` that tests use, for the boot runtime; the agent itself does without. */
 class Bytes extends Uint8Array {
   static ofContent(content: string | Iterable<number>, encoding = "utf8"): Bytes {
+    if (content instanceof Uint8Array) return new Bytes(content)
     if (typeof content !== "string") return new Bytes(Array.from(content))
     switch (encoding) {
       case "latin1":

@@ -13,9 +13,21 @@ import { rolldown } from "rolldown"
 const root = join(import.meta.dirname, "../..")
 const own = import.meta.dirname
 
-/** Their subject is Node, or they need what only Node has here; each says what. */
+/** Tests that need what only Node has here, or whose subject is Node. */
 const onNodeOnly: Readonly<Record<string, string>> = {
-  "test/domain/errors.test.ts": ""
+  "test/domain/LogFilter.test.ts": "walks the source files",
+  "test/domain/OvfEnvironment.test.ts": "bounds the time of hostile documents, in a compiling engine's seconds",
+  "test/domain/sshKeygen.test.ts": "runs ssh-keygen synchronously",
+  "test/layers/Imds.test.ts": "has a server in its own process",
+  "test/layers/Kvp.test.ts": "has another process hold a lock, by Node's spawn",
+  "test/layers/ProvisioningMedia.test.ts": "replaces functions of node:fs",
+  "test/layers/SettingsSource.test.ts": "runs mkfifo synchronously",
+  "test/layers/Telemetry.test.ts": "runs processes of its own on Node",
+  "test/layers/WireServer.test.ts": "has a server in its own process",
+  "test/layers/files.test.ts": "runs mkfifo synchronously",
+  "test/layers/flock.test.ts": "runs flock synchronously; platform/Linux.test.ts does the same for both",
+  "test/layers/flockHelper.test.ts": "is about the helper that Node needs",
+  "test/layers/homeFile.test.ts": "runs mkfifo synchronously"
 }
 
 const { positionals, values } = parseArgs({
@@ -44,6 +56,7 @@ const files = positionals.length > 0
 
 const replaced: Readonly<Record<string, string>> = {
   vitest: join(own, "vitest.ts"),
+  "node:assert": join(own, "node/assert.ts"),
   "node:fs": join(own, "node/fs.ts"),
   "node:os": join(own, "node/os.ts"),
   "node:path": join(own, "node/path.ts")
@@ -102,7 +115,7 @@ try {
     const problem = await bundle(file, outfile).then(() => undefined, (error: unknown) => String(error))
     if (problem !== undefined) {
       broken++
-      process.stdout.write(`BROKEN ${file}: ${problem.split("\n").slice(0, 3).join(" ")}\n`)
+      process.stdout.write(`BROKEN ${file}: ${problem.split("\n").slice(0, 8).join(" ")}\n`)
       continue
     }
     const started = performance.now()
