@@ -1,4 +1,4 @@
 /** The part of `node:assert` that Effect's own helpers for tests name, by chai's. */
 import { assert } from "chai"
 
-export const { deepStrictEqual, doesNotThrow, fail, notDeepStrictEqual, ok, strictEqual, throws } = assert
+export const { deepStrictEqual, doesNotThrow, fail, ok, strictEqual, throws } = assert
