@@ -5,10 +5,9 @@
  *
  * Without cargo only the bundle is built. `--target` builds `dist/TRIPLE/azure-init` in place of the host's executable.
  */
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { rmSync, statSync } from "node:fs"
 import { join, relative } from "node:path"
 import { parseArgs } from "node:util"
-import { executableByBun } from "./build/bun.ts"
 import { bundleForNode } from "./build/bundle.ts"
 import { executable, hostTarget, missingCargo } from "./build/executable.ts"
 import { root } from "./build/root.ts"
@@ -22,13 +21,6 @@ const show = (path: string): void => {
 const bundle = join(root, "dist/azure-init.mjs")
 await bundleForNode(bundle)
 show(bundle)
-
-const liveLayers = join(root, "src/layers/live")
-if (readdirSync(liveLayers).some((name) => readFileSync(join(liveLayers, name), "utf8").includes("from \"node:"))) {
-  executableByBun(join(root, "dist/azure-init"))
-  show(join(root, "dist/azure-init"))
-  process.exit(0)
-}
 
 const missing = missingCargo()
 const targets = (values.target ?? []).map((target) => ({ target, file: join(root, "dist", target, "azure-init") }))

@@ -18,7 +18,6 @@ export const withConnectTimeout = <A extends Http.Agent>(agent: A, timeout: Dura
         const detail = `no connection within ${Duration.toSeconds(timeout)} s`
         socket.destroy(Object.assign(new Error(detail), { code: "ETIMEDOUT" }))
       }
-      // Not `socket.setTimeout`: in Bun it does not count before there is a connection.
       // @effect-diagnostics-next-line globalTimers:off
       const timer = setTimeout(late, Math.min(Duration.toMillis(timeout), longest))
       const done = () => clearTimeout(timer)
