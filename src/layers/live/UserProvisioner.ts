@@ -38,7 +38,7 @@ const shadowed = "x"
 
 /** How one userland makes accounts; everything else is the same on all of them. */
 interface Tools {
-  /** Options that {@link create} needs on this host, where its defaults would make an account that lets nobody in. */
+  /** Options that {@link Tools.create} needs on this host, where its defaults would make an account that lets nobody in. */
   readonly overrides: Effect.Effect<ReadonlyArray<string>>
   /** Makes the account with its home and those groups. */
   readonly create: (
