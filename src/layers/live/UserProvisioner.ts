@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { UserAccount, UserRequest } from "../../domain/UserAccount.ts"
 import type { GroupName, Username } from "../../domain/Username.ts"
-import { FileError } from "../../errors/FileError.ts"
+import type { FileError } from "../../errors/FileError.ts"
 import { LoginRefusedError } from "../../errors/LoginRefusedError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
 import { UserError, UserMissingError } from "../../errors/UserError.ts"
@@ -17,15 +17,13 @@ import { Paths } from "../../services/Paths.ts"
 import { Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
 import { attempt, files } from "../linux/files.ts"
+import * as Sudoers from "../linux/sudoers.ts"
 import { copyEntries, removeTree } from "../linux/trees.ts"
 import * as AccountDatabase from "./accountDatabase.ts"
 import * as UseraddDefaults from "./useraddDefaults.ts"
 
 /** azure-init's comment of the account (`user.rs`). */
 const comment = "azure-init created this user based on username provided in IMDS"
-
-/** azure-init's file of sudo rules (`user.rs`). */
-const sudoersFile = "azure-init-user"
 
 /** useradd's exit status for a name that is taken (useradd(8)). */
 const nameInUse = 9
@@ -60,7 +58,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
     const linux = yield* Linux
     const path = yield* Path.Path
     const host = yield* files
-    const { exists, makeDirectories, readTextIfPresent, writeAtomic } = host
+    const { exists, makeDirectories } = host
     const shellFile = yield* UseraddDefaults.makeShellFile
     const tools = toolsOf(subprocess.run, UseraddDefaults.overrides(host, paths.root, shellFile))
 
@@ -213,38 +211,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       return { account, problems }
     })
 
-    const grantSudo = Effect.fnUntraced(function*(name: Username) {
-      const directory = paths.sudoersDirectory
-      const rules = path.join(directory, sudoersFile)
-      // sudo's own words (ALL, Defaults, aliases) start with a capital; in quotes it is a name like any other (sudoers(5)).
-      const rule = `${/^[A-Z]/.test(name) ? `"${name}"` : name} ALL=(ALL) NOPASSWD: ALL`
-      yield* makeDirectories(directory, 0o750)
-      // A rule that a former run gave to another administrator stays: taking it away would lock that one out of sudo.
-      const former = ((yield* readTextIfPresent(rules)) ?? "").split("\n").filter((line) =>
-        line !== "" && line !== rule
-      )
-      const write = (lines: ReadonlyArray<string>) =>
-        writeAtomic(rules, [...lines, rule, ""].join("\n"), {
-          mode: 0o440,
-          check: (temporary) =>
-            subprocess.run({ command: "visudo", args: ["-c", "-f", temporary] }).pipe(
-              Effect.asVoid,
-              Effect.catch((error) =>
-                error.status === "not found"
-                  ? Effect.logInfo("There is no visudo to check the sudo rule with")
-                  : Effect.fail(new FileError({ operation: "check", path: rules, detail: error.message }))
-              )
-            )
-        })
-      yield* former.length === 0 ? write([]) : write(former).pipe(
-        // A former line that visudo refuses gives nobody anything.
-        Effect.catchIf((error) => error.operation === "check", (error) =>
-          Effect.andThen(
-            Effect.logWarning("The former sudo rules are not valid, leaving them out", { error: error.message }),
-            write([])
-          ))
-      )
-    })
+    const grantSudo = Sudoers.makeGrant(paths, path, host, subprocess.run)
 
     return UserProvisioner.of({
       ensure: (request) =>
