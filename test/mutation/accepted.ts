@@ -16,64 +16,17 @@ export interface Accepted {
 export const accepted: ReadonlyArray<Accepted> = [
   { line: "Schema.brand(", because: { equivalent: "a brand is a type; nothing is named by it at run time" } },
 
-  // files.ts
-  {
-    file: "src/layers/live/files.ts",
-    line: "Effect.isSuccess(attempt(\"remove\"",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-  {
-    file: "src/layers/live/files.ts",
-    line: "Effect.ignore(attempt(\"remove\"",
-    because: { equivalent: "the error is dropped; without force a missing file is an error more" }
-  },
-  {
-    file: "src/layers/live/files.ts",
-    line: "attempt(\"look at\", path, () => Fs.lstat(path)).pipe(Effect.isSuccess)",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-
   // homeFile.ts
   {
-    file: "src/layers/live/homeFile.ts",
-    line: "process.getuid?.()",
-    replacement: "process.getuid()",
-    because: { equivalent: "Linux has getuid" }
-  },
-  {
-    file: "src/layers/live/homeFile.ts",
+    file: "src/layers/linux/homeFile.ts",
     line: "open(root === \"\" ? \"/\" : root",
     because: { endToEnd: "test/e2e/boots.e2e.ts: only a real boot has the root /, and finds its keys there" }
   },
   {
-    file: "src/layers/live/homeFile.ts",
-    line: "name === \".\" ? `/proc/self/fd",
-    because: { equivalent: "/proc/self/fd/N/. is the directory too" }
-  },
-  {
-    file: "src/layers/live/homeFile.ts",
-    line: "NodePath.posix.normalize(path).split(\"/\").filter(",
-    because: { equivalent: "an empty name enters the directory that is open already" }
-  },
-  {
-    file: "src/layers/live/homeFile.ts",
-    line: "attempt(\"close\", shown",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-  {
-    file: "src/layers/live/homeFile.ts",
+    file: "src/layers/linux/homeFile.ts",
     line: "orElseSucceed(() => false)",
     replacement: "() => undefined",
     because: { equivalent: "both mean that the file is written" }
-  },
-  {
-    file: "src/layers/live/homeFile.ts",
-    line: "attempt(\"read\", path, async () => {",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
   },
 
   // VmId.ts
@@ -89,22 +42,8 @@ export const accepted: ReadonlyArray<Accepted> = [
     because: { equivalent: "every group of the pattern takes part in a match" }
   },
 
-  // flock.ts
   {
-    file: "src/layers/live/flock.ts",
-    line: "attempt(\"close\", path",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-  {
-    file: "src/layers/live/flock.ts",
-    line: "child.stderr?.on",
-    replacement: "child.stderr.on",
-    because: { equivalent: "standard error is a pipe; the type allows none" }
-  },
-
-  {
-    file: "src/layers/live/homeFile.ts",
+    file: "src/layers/linux/homeFile.ts",
     line: "const place = isHome ? \"home\"",
     replacement: "\"\"",
     because: { equivalent: "the home is only told from what is outside and below" }
@@ -118,27 +57,7 @@ export const accepted: ReadonlyArray<Accepted> = [
     because: { equivalent: "it is only given up with, never judged for another attempt" }
   },
 
-  // HostnameProvisioner.ts
-  {
-    file: "src/layers/live/HostnameProvisioner.ts",
-    line: "\"write\",",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-
   // ProvisioningState.ts
-  {
-    file: "src/layers/live/ProvisioningState.ts",
-    line: "process.geteuid?.()",
-    replacement: "process.geteuid()",
-    because: { equivalent: "Linux has geteuid" }
-  },
-  {
-    file: "src/layers/live/ProvisioningState.ts",
-    line: "attempt(\"rename\", path, () => Fs.rename(",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
   {
     file: "src/layers/live/ProvisioningState.ts",
     line: "error.code === \"ENOENT\" ? Effect.succeed([])",
@@ -149,38 +68,14 @@ export const accepted: ReadonlyArray<Accepted> = [
   // Kvp.ts
   {
     file: "src/layers/live/Kvp.ts",
-    line: "attempt(\"truncate\", path, () => file.truncate(keep))",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-  {
-    file: "src/layers/live/Kvp.ts",
-    line: "attempt(\"close\", path",
-    replacement: "\"\"",
-    because: { equivalent: "the error is dropped, with what was tried" }
-  },
-  {
-    file: "src/layers/live/Kvp.ts",
     line: "{ discard: true }",
     because: { equivalent: "nobody looks at the results" }
-  },
-  {
-    file: "src/layers/live/Kvp.ts",
-    line: "while (length < size) {",
-    replacement: "length <= size",
-    because: { equivalent: "a read of no bytes ends the loop" }
   },
   {
     file: "src/layers/live/Kvp.ts",
     line: ".exec(text ?? \"\")",
     replacement: "\"Stryker was here!\"",
     because: { equivalent: "neither text has the line" }
-  },
-  {
-    file: "src/layers/live/Kvp.ts",
-    line: "if (keep !== pool.length)",
-    replacement: "true",
-    because: { equivalent: "a pool of whole records is cut to its own length" }
   },
 
   // domain

@@ -9,7 +9,7 @@ import { judge, print } from "./report.ts"
 
 /**
  * Mutates the agent and counts what the unit tests notice: `npm run mutation -- [--concurrency N] [FILE…]`, every file of `domain/`,
- * `programs/` and `layers/live/` without one. Ends with 1 when the score is too low, or a line that guards something has a survivor.
+ * `programs/`, `layers/live/` and `layers/linux/` without one. Ends with 1 when the score is too low, or a line that guards something has a survivor.
  */
 
 if (process.getuid?.() === 0 || wayOut() !== undefined) {
@@ -24,7 +24,7 @@ const { positionals, values } = parseArgs({
   options: { concurrency: { type: "string", default: String(availableParallelism()) } }
 })
 
-const everything = ["src/domain/**/*.ts", "src/programs/**/*.ts", "src/layers/live/**/*.ts"]
+const everything = ["src/domain/**/*.ts", "src/programs/**/*.ts", "src/layers/live/**/*.ts", "src/layers/linux/**/*.ts"]
 const stryker = new Stryker({
   configFile: "test/mutation/stryker.json",
   mutate: positionals.length === 0 ? everything : positionals,

@@ -31,7 +31,7 @@ describe("the mutation report", () => {
     )
     assert.deepStrictEqual(scores, [
       { folder: "src/domain", killed: 3, survived: 1, accepted: 0, invalid: 1 },
-      { folder: "src/layers/live", killed: 1, survived: 0, accepted: 0, invalid: 0 }
+      { folder: "src/layers/linux", killed: 1, survived: 0, accepted: 0, invalid: 0 }
     ])
   })
 

@@ -43,7 +43,7 @@ const guards =
 
 /** Whether a mutant's line guards something; there nothing may survive. */
 export const isGuard = ({ file, source }: Mutant): boolean =>
-  file.startsWith("src/layers/live/") && guards.test(source.replace(/\/\/.*$/, ""))
+  /^src\/layers\/(live|linux)\//.test(file) && guards.test(source.replace(/\/\/.*$/, ""))
 
 const matches = (entry: Accepted, mutant: Mutant): boolean =>
   (entry.file === undefined || entry.file === mutant.file) && mutant.source.includes(entry.line) &&
