@@ -22,7 +22,7 @@ ln -s '${image}' /path/to/root
 mkdir -p /usr/local/sbin
 cat >/usr/local/sbin/npm <<'NPM'
 #!/bin/sh
-if [ "$*" = ci ]; then exec test -x node_modules/.bin/node; fi
+if [ "$1" = ci ]; then exec test -x node_modules/.bin/node; fi
 exec ${which("npm")} "$@"
 NPM
 chmod 755 /usr/local/sbin/npm`
