@@ -2,10 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
@@ -15,6 +17,7 @@ import { formatProblem } from "../src/errors/SettingsError.ts"
 import { decodeFile } from "../src/fabric/playbook.ts"
 import * as Live from "../src/layers/live/SettingsSource.ts"
 import { SettingsSource } from "../src/services/SettingsSource.ts"
+import { makeAgent, metadata } from "./support/agent.ts"
 import { type Block, block, blocks, blocksOf, needRoot, notRun, repository } from "./support/docs.ts"
 import { pathsBelow, temporaryRoot, writeFiles } from "./support/host.ts"
 
@@ -58,6 +61,15 @@ const moduleOf = ({ name, text }: Block, index: number): string => {
   return file
 }
 
+/** Every line begins with the path of something below a directory. */
+const tree = (directory: string) => ({ text }: Block): Promise<void> => {
+  for (const line of text.trimEnd().split("\n")) {
+    const [path = ""] = line.split(" ")
+    assert.isTrue(existsSync(join(repository, directory, path)), path)
+  }
+  return Promise.resolve()
+}
+
 const others: Readonly<Record<string, (block: Block) => Promise<void>>> = {
   "docs/configuration.md: /etc/azure-init.toml:3: imds.retry_interval_secs: found \"soon\", expected a number of seconds from 0.01 to 86400":
     ({ text }) =>
@@ -87,13 +99,17 @@ const others: Readonly<Record<string, (block: Block) => Promise<void>>> = {
     for (const word of words) assert.include(said, word)
     assert.strictEqual(await help("help"), await help("-h"))
   },
-  "docs/development.md: src/main.ts     argv -> program -> layers -> run": ({ text }) => {
-    for (const line of text.trimEnd().split("\n")) {
-      const [path = ""] = line.split(" ")
-      assert.isTrue(existsSync(join(repository, path)), path)
-    }
-    return Promise.resolve()
-  }
+  "docs/configuration.md: IMDS key 0, line 3 (SHA256:TVq6tVPE/CBK8FuVwz21EhUKpKE+e1cYULufTBWAMfo): its option \"no-ptty\" is not one that sshd knows":
+    ({ text }) =>
+      Effect.gen(function*() {
+        const key = readFileSync(join(repository, "test/fixtures/ssh/ed25519.pub"), "utf8")
+        const agent = makeAgent({ imds: [{ ...metadata, publicKeys: [`# laptop\n\nno-ptty ${key}`] }] })
+        assert.strictEqual(yield* agent.boot, 1)
+        // Quoted as in CSV.
+        assert.include(agent.report().replaceAll("\"\"", "\""), text.trim())
+      }).pipe(Effect.provide([TestClock.layer(), Logger.layer([])]), Effect.runPromise),
+  "docs/development.md: src/main.ts     argv -> program -> layers -> run": tree("."),
+  "runtime/README.md: src/main.rs          the executable: runs the program that build.rs has listed": tree("runtime")
 }
 
 describe("the documents", () => {

@@ -16,8 +16,8 @@ const which = (tool: string): string =>
 
 /** What the reader has: a repository to write to, npm, an unpacked image; the machine has no network, so `npm ci` finds everything in place. */
 const preparation = (image: string): string => `
-mkdir -p /root/azure-init /run/layer/upper /run/layer/work /path/to
-mount -t overlay -o lowerdir='${repository}',upperdir=/run/layer/upper,workdir=/run/layer/work overlay /root/azure-init
+mkdir -p /run/layer/upper /run/layer/work /path/to
+mount -t overlay -o lowerdir='${repository}',upperdir=/run/layer/upper,workdir=/run/layer/work overlay '${repository}'
 ln -s '${image}' /path/to/root
 mkdir -p /usr/local/sbin
 cat >/usr/local/sbin/npm <<'NPM'
@@ -40,7 +40,7 @@ const run = async (name: string, own: Readonly<Record<string, string>> = {}): Pr
     assert.include(script, placeholder)
     return script.replaceAll(placeholder, value)
   }, block(name).text)
-  const { status, stderr, stdout } = await host.run(["sh", "-euc", `cd /root/azure-init\n${text}`], {
+  const { status, stderr, stdout } = await host.run(["sh", "-euc", `cd '${repository}'\n${text}`], {
     // Without a systemd that runs, systemctl(1) works on files alone.
     environment: { PATH: `/usr/local/sbin:${process.env["PATH"]}:${dirname(which("node"))}`, SYSTEMD_OFFLINE: "1" }
   })
@@ -54,7 +54,7 @@ const provisioned = "Provisioned once, Ready accepted once, nothing left to do o
 const trials: Readonly<Record<string, (name: string) => Promise<void>>> = {
   "docs/getting-started.md: npm ci": async (name) => {
     await run(name)
-    await host.shell("test -n \"$(find /root/azure-init/dist/azure-init -mmin -5)\"")
+    await host.shell(`test -n "$(find '${repository}/dist/azure-init.mjs' -mmin -5)"`)
   },
   "docs/testing.md: npm ci && npm run build": async (name) => {
     await run(name)
@@ -79,16 +79,16 @@ const trials: Readonly<Record<string, (name: string) => Promise<void>>> = {
   },
   "docs/testing.md: npx azure-fabric disc --playbook playbook.toml --output disc.iso": async (name) => {
     const playbook = blocks.find(({ language }) => language === "toml")
-    await host.write("/root/azure-init/playbook.toml", playbook?.text ?? assert.fail())
+    await host.write(join(repository, "playbook.toml"), playbook?.text ?? assert.fail())
     await run(name)
-    assert.include(await host.shell("blkid -p /root/azure-init/disc.iso"), "TYPE=\"udf\"")
+    assert.include(await host.shell(`blkid -p '${repository}/disc.iso'`), "TYPE=\"udf\"")
     // The machines that this one makes get no disc: it has no loop devices, which all machines share.
     await host.shell("rm /usr/bin/genisoimage")
   },
   "docs/testing.md: npx azure-fabric check playbook.toml": async (name) => {
     const ask = "curl -s -o /dev/null -H Metadata:true http://169.254.169.254/metadata/instance?api-version=2021-02-01"
     assert.include(await run(name, { "COMMAND...": ask }), "playbook.toml is a playbook")
-    assert.include(await host.shell("cat /root/azure-init/requests.jsonl"), "\"answered\":503")
+    assert.include(await host.shell(`cat '${repository}/requests.jsonl'`), "\"answered\":503")
   },
   "docs/testing.md: npx azure-fabric run --machine -- curl -s -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"":
     async (name) => {
@@ -98,7 +98,7 @@ const trials: Readonly<Record<string, (name: string) => Promise<void>>> = {
     assert.include(await run(name), provisioned)
   },
   "docs/testing.md: npm run demo -- --root /path/to/root": async (name) => {
-    await host.shell("install -D -m 0755 /root/azure-init/dist/azure-init /path/to/root/usr/bin/azure-init")
+    await host.shell(`install -D -m 0755 '${repository}/dist/azure-init' /path/to/root/usr/bin/azure-init`)
     assert.strictEqual((await run(name)).split(provisioned).length, 3, "both boots")
   },
   "docs/testing.md: import assert from \"node:assert\"": (name) => {
