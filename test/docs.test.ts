@@ -12,7 +12,6 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
-import * as SshPublicKey from "../src/domain/SshPublicKey.ts"
 import { formatProblem } from "../src/errors/SettingsError.ts"
 import { decodeFile } from "../src/fabric/playbook.ts"
 import * as Live from "../src/layers/live/SettingsSource.ts"
@@ -80,16 +79,6 @@ const others: Readonly<Record<string, (block: Block) => Promise<void>>> = {
         const { errors } = yield* source.load(Option.none())
         assert.deepStrictEqual(errors.map((problem) => `${formatProblem(problem).slice(root.length)}\n`), [text])
       }).pipe(Effect.scoped, Effect.runPromise),
-  "docs/configuration.md: IMDS key 0, line 3 (SHA256:TVq6tVPE/CBK8FuVwz21EhUKpKE+e1cYULufTBWAMfo): its option \"no-ptty\" is not one that sshd knows":
-    ({ text }) =>
-      Effect.gen(function*() {
-        const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGMk2ApaBtVTSqdXY54TTUKOLJeb4wGhsFMwOfwbO+oo"
-        const { rejected } = yield* SshPublicKey.decodeAll([`# keys\n\nno-ptty ${key}\n`])
-        const told = rejected.map((line) =>
-          `IMDS key ${SshPublicKey.placeOf(line)} (${line.fingerprint}): ${line.why}\n`
-        )
-        assert.deepStrictEqual(told, [text])
-      }).pipe(Effect.runPromise),
   "docs/configuration.md: azure-init [-g|--groups GROUPS]... [--config PATH]": async ({ text }) => {
     const help = async (...argv: ReadonlyArray<string>) =>
       (await execute(process.execPath, [join(repository, "src/main.ts"), ...argv])).stdout
