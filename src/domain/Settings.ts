@@ -203,7 +203,7 @@ export const decodeSettings = (table: Table): DecodedSettings => {
       configure_sshd_password_authentication: ssh.get("configure_sshd_password_authentication", bool, true)
     },
     hostname_provisioners: {
-      backends: hostname.get("backends", names("hostnamectl", "file"), ["hostnamectl", "file"])
+      backends: hostname.get("backends", names("hostnamectl", "file"), ["file", "hostnamectl"])
     },
     user_provisioners: {
       backends: user.get("backends", names("useradd", "adduser"), ["useradd"]),

@@ -30,8 +30,11 @@ const formOf = (text: string) => text.replaceAll(/\d/g, "9")
 const lineFormat =
   /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z (?:ERROR| WARN| INFO) (?:[a-z_]+(?:\{[^}]*\})?:)* ?(?:azure_init|libazureinit)[\w:]*: \S.*$/
 
+/** The host name as the original sets it. */
+const settings = "[hostname_provisioners]\nbackends = [\"hostnamectl\", \"file\"]\n"
+
 const provisioned = async (work: (host: Host, log: string) => Promise<void>) =>
-  onMachine({ playbook: playbook() }, async (host) => {
+  onMachine({ playbook: playbook(), settings }, async (host) => {
     const agent = forms[0]?.[1]
     if (agent === undefined) throw new Error("there is no executable")
     await boot(host, agent)
@@ -53,7 +56,9 @@ describe("the recording of azure-init's first boot", () => {
           "provision:mark_provisioning_complete (libazureinit::status)",
           "provision:mark_provisioning_complete:check_provision_dir (libazureinit::status)",
           // useradd leaves the password locked.
-          `${core}:passwd:lock_user:subprocess (libazureinit)`
+          `${core}:passwd:lock_user:subprocess (libazureinit)`,
+          // The lock asks sshd first, and its answer serves the keys too.
+          `${keys}:run_sshd_command (libazureinit::provision::ssh)`
         ].sort()
       )
       assert.deepStrictEqual(
@@ -68,7 +73,8 @@ describe("the recording of azure-init's first boot", () => {
           `${useradd}:user_exists:subprocess (libazureinit)`,
           `${sshd}:run_sshd_command (libazureinit::provision::ssh)`,
           `${sshd}:run_sshd_command:subprocess (libazureinit)`,
-          `${keys}:run_sshd_command:subprocess (libazureinit)`,
+          `${core}:passwd:lock_user:run_sshd_command (libazureinit::provision::ssh)`,
+          `${core}:passwd:lock_user:run_sshd_command:subprocess (libazureinit)`,
           `${core}:add_user_for_passwordless_sudo (libazureinit::provision::user)`,
           `${core}:add_user_for_passwordless_sudo:subprocess (libazureinit)`
         ].sort()

@@ -99,6 +99,23 @@ const failedUnits = (host: NspawnHost): Promise<string> =>
   host.shell("systemctl --failed --no-legend --plain | cut -d' ' -f1 | sort")
 
 describe.each(suites)("%s with systemd", (suite) => {
+  it("shows the new host name to a running systemd-hostnamed at once", () =>
+    onSystemd(suite, {}, async (host) => {
+      await becomes(host, "azure-init.service", "active")
+      await host.shell("hostnamectl set-hostname before && rm -f /var/lib/azure-init/*")
+      assert.strictEqual(await show(host, "systemd-hostnamed.service", "ActiveState"), "active")
+      host.forget()
+      const { status, stderr } = await host.run(["/usr/bin/azure-init"])
+      assert.strictEqual(status, 0, stderr)
+      const property = (name: string) =>
+        `busctl get-property org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.hostname1 ${name}`
+      assert.strictEqual(
+        await host.shell(`hostnamectl hostname; ${property("Hostname")}; ${property("StaticHostname")}; uname -n`),
+        `${hostname}\ns "${hostname}"\ns "${hostname}"\n${hostname}\n`
+      )
+      assert.notInclude(await host.shell("cat /var/log/azure-init.log"), "hostnamectl\"")
+    }))
+
   it("boots: the owner gets in, nothing is degraded, and the second boot does nothing", () =>
     onSystemd(suite, {}, async (host) => {
       await becomes(host, "azure-init.service", "active")

@@ -18,9 +18,13 @@ import {
   vmId
 } from "./hosts/overlay.ts"
 
-/** Every helper of a first boot with a disc, where Debian has it. */
-const helpers = [
-  "/usr/bin/flock",
+/** Lets hostnamectl set the host name first, as the original does. */
+const byHostnamectl = "[hostname_provisioners]\nbackends = [\"hostnamectl\", \"file\"]\n"
+
+/** Every helper of a first boot with a disc and {@link byHostnamectl}, where Debian has it. */
+const helpersOf = (form: string): ReadonlyArray<string> => [
+  // The executable takes its locks itself.
+  ...(form === "executable" ? [] : ["/usr/bin/flock"]),
   "/usr/bin/mount",
   "/usr/bin/umount",
   "/usr/bin/getent",
@@ -120,24 +124,24 @@ describe.each(forms)("%s", (_, agent) => {
 /** What a first boot that nothing disturbs leaves behind. */
 const undisturbed = async (agent: ReadonlyArray<string>): Promise<string> => {
   let state = ""
-  await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
+  await onMachine({ playbook: playbook(), disc: disc(), settings: byHostnamectl }, async (host) => {
     await boot(host, agent)
     state = await stateOf(host)
   })
   return state
 }
 
-describe.each(forms)("%s killed", (_, agent) => {
+describe.each(forms)("%s killed", (form, agent) => {
   let expected: Promise<string> | undefined
 
-  describe.each(helpers)("%s", (helper) => {
+  describe.each(helpersOf(form))("%s", (helper) => {
     it.each([
       ["before", "kill -KILL $PPID"],
       ["after", "HELPER \"$@\"; kill -KILL $PPID"]
     ])("%s it runs: the next run ends where an undisturbed one does", async (_, kill) => {
       expected ??= undisturbed(agent)
       const state = await expected
-      await onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
+      await onMachine({ playbook: playbook(), disc: disc(), settings: byHostnamectl }, async (host) => {
         const name = helper.slice(helper.lastIndexOf("/") + 1)
         // The first directory of the agent's own PATH; once only.
         const decoy = `/usr/local/sbin/${name}`

@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { mkdtempSync, rmSync } from "node:fs"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { defaults, type Settings } from "../../src/domain/Settings.ts"
+import { LinuxError } from "../../src/errors/LinuxError.ts"
 import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
+import { Linux } from "../../src/services/Linux.ts"
 import { Paths, rooted } from "../../src/services/Paths.ts"
 import { linux } from "./watchedFiles.ts"
 
@@ -24,8 +25,27 @@ export const writeFiles = (root: string, files: Readonly<Record<string, string>>
     }
   })
 
+/** A kernel whose host name is a file below the root; it refuses another one where that file is missing. */
+const kernelBelow = (root: string) => {
+  const file = rooted(root).kernelHostname
+  return Layer.effect(
+    Linux,
+    Linux.useSync((of) =>
+      Linux.of({
+        ...of,
+        setHostname: (name) =>
+          existsSync(file)
+            ? Effect.sync(() => writeFileSync(file, `${name}\n`))
+            : Effect.fail(
+              new LinuxError({ code: "EPERM", operation: "sethostname", path: "", detail: "not permitted" })
+            )
+      })
+    )
+  ).pipe(Layer.provideMerge(linux))
+}
+
 /** The places of a host below `root`, and the calls to work on it with. */
-export const pathsBelow = (root: string) => Layer.merge(Layer.succeed(Paths, rooted(root)), linux)
+export const pathsBelow = (root: string) => Layer.merge(Layer.succeed(Paths, rooted(root)), kernelBelow(root))
 
 /** The default settings, with changes. */
 export const settingsWith = (changes: Partial<Settings> = {}) =>

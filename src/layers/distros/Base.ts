@@ -22,7 +22,9 @@ export type Distribution = (settings: Settings) => Layer.Layer<
 >
 
 /** The hostname backends by their names in the settings. */
-export const hostnameBackends = { hostnamectl: Hostname.layerHostnamectl, file: Hostname.layerFile }
+export const hostnameBackends: Readonly<
+  Record<"file" | "hostnamectl", Layer.Layer<HostnameProvisioner, never, Linux | Path.Path | Subprocess>>
+> = { file: Hostname.layerFile, hostnamectl: Hostname.layerHostnamectl }
 
 const userBackends = { useradd: User.layerUseradd, adduser: User.layerAdduser }
 const passwordBackends = { passwd: Password.layerPasswd }

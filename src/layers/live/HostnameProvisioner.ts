@@ -28,27 +28,24 @@ export const layerHostnamectl: Layer.Layer<HostnameProvisioner, never, Subproces
   })
 )
 
-/** {@link HostnameProvisioner} by `/etc/hostname` and the kernel; needs no service, so it works before D-Bus is up. */
-export const layerFile: Layer.Layer<HostnameProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
+/**
+ * {@link HostnameProvisioner} by `sethostname(2)` and `/etc/hostname`; needs no service, so it works before D-Bus is up.
+ *
+ * A running systemd-hostnamed needs no telling: it shows both names at once.
+ */
+export const layerFile: Layer.Layer<HostnameProvisioner, never, Linux | Path.Path> = Layer.effect(
   HostnameProvisioner,
   Effect.gen(function*() {
     const paths = yield* Paths
     const linux = yield* Linux
     const { readTextIfPresent, writeAtomic } = yield* files
-    const subprocess = yield* Subprocess
 
     const isAlready = (path: string, hostname: Hostname) =>
       Effect.map(readTextIfPresent(path), (text) => text?.trim() === hostname)
 
     const set = Effect.fnUntraced(function*(hostname: Hostname) {
-      if (!(yield* isAlready(paths.kernelHostname, hostname))) {
-        yield* Effect.scoped(
-          Effect.flatMap(linux.open(paths.kernelHostname, { access: "readWrite" }), (file) => file.write(hostname))
-        ).pipe(
-          // /proc/sys may be read-only in a container, where sethostname(2) is allowed all the same.
-          Effect.catch(() => subprocess.run({ command: "hostname", args: [hostname] }))
-        )
-      }
+      // Not by /proc/sys, which is read-only in containers and may not be there.
+      if (!(yield* isAlready(paths.kernelHostname, hostname))) yield* linux.setHostname(hostname)
       if (!(yield* isAlready(paths.hostname, hostname))) {
         yield* writeAtomic(paths.hostname, `${hostname}\n`, { mode: 0o644 })
       }
