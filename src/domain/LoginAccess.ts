@@ -66,13 +66,18 @@ export const parseShadow = (line: string): ShadowEntry | undefined => {
   return { password, lastChange, maximum, inactive, expires }
 }
 
-/** The lowest uid of a person's account without `UID_MIN` (login.defs(5)). */
+/** The lowest uid of a person's account, and the highest of a system account, where `login.defs` names none (login.defs(5)). */
 const usualMinimum = 1000
+const usualSystemMaximum = 999
 
-/** The `UID_MIN` of a `login.defs`. */
+/**
+ * The lowest uid that is no system account's by a `login.defs`: `UID_MIN`, or what follows `SYS_UID_MAX` where that is lower. An image may raise
+ * `UID_MIN` when its people have their accounts already.
+ */
 export const minimumUid = (loginDefs: string): number => {
-  const text = /^[ \t]*UID_MIN[ \t]+(\d{1,10})[ \t]*$/m.exec(loginDefs)?.[1]
-  return text === undefined ? usualMinimum : Number(text)
+  const numberOf = (name: string, usual: number) =>
+    Number(new RegExp(`^[ \\t]*${name}[ \\t]+(\\d{1,10})[ \\t]*$`, "m").exec(loginDefs)?.[1] ?? usual)
+  return Math.min(numberOf("UID_MIN", usualMinimum), numberOf("SYS_UID_MAX", usualSystemMaximum) + 1)
 }
 
 /** Whether a shell runs what is typed into it. */
@@ -115,7 +120,7 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
   if (!pam || lastChange > today) return found
   const late = maximum === undefined ? 0 : today - lastChange - maximum
   if (lastChange === 0) {
-    add("password change", `the password must be changed at the first login: ${repair(`chage -d -1 ${name}`)}`)
+    add("password change", `the password must be changed at the first login: ${repair(`chage -d 1 -M -1 ${name}`)}`)
   } else if (late > 0 && inactive !== undefined && late > inactive) {
     add("inactive", `the password expired ${late} days ago, which closes the account: ${repair(`chage -M -1 ${name}`)}`)
   } else if (late > 0) {
@@ -124,12 +129,24 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
   return found
 }
 
-/** match_pattern of OpenSSH's `match.c`: `*` and `?`. */
-const matches = (text: string, pattern: string): boolean =>
-  new RegExp(
-    `^${pattern.replace(/[\\^$.|+()[\]{}]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".")}$`,
-    "s"
-  ).test(text)
+/** match_pattern of OpenSSH's `match.c`: `*` and `?`. It goes back to the last `*` only, or many of them would take minutes. */
+const matches = (text: string, pattern: string): boolean => {
+  let at = 0
+  let next = 0
+  let star: { readonly next: number; at: number } | undefined
+  while (at < text.length) {
+    if (pattern[next] === "*") star = { next: ++next, at }
+    else if (pattern[next] === "?" || pattern[next] === text[at]) {
+      next++
+      at++
+    } else if (star === undefined) return false
+    else {
+      next = star.next
+      at = ++star.at
+    }
+  }
+  return /^\**$/.test(pattern.slice(next))
+}
 
 /** A pattern of `AllowUsers` or `DenyUsers`, `USER` or `USER@HOST`. */
 const userPattern = (text: string): { readonly user: string; readonly host: string } => {

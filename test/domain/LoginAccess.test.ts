@@ -176,6 +176,43 @@ describe("obstacles: root and the credentials", () => {
   ])
 })
 
+describe("obstacles: what to do", () => {
+  it("names a command for a password that must be changed which leaves nothing to expire", () => {
+    const [{ detail } = { detail: "" }] = LoginAccess.obstacles(state({ shadow: "alice:!:0:0:90:7:::" }))
+    assert.include(detail, "run chage -d 1 -M -1 alice in the image")
+    assert.deepStrictEqual(kinds({ shadow: "alice:!:1:0::7:::" }), [])
+  })
+})
+
+describe("obstacles: patterns", () => {
+  for (
+    const [pattern, matches] of [
+      ["*", true],
+      ["al*", true],
+      ["*ce", true],
+      ["*li*e", true],
+      ["a?ice", true],
+      ["alice**", true],
+      ["a*i*i*e", false],
+      ["alice?", false],
+      ["?alice", false],
+      ["al", false],
+      ["*l", false],
+      ["al.ce", false],
+      ["", false]
+    ] as const
+  ) {
+    it(`${matches ? "finds" : "does not find"} alice in the pattern "${pattern}"`, () => {
+      assert.deepStrictEqual(kinds({ sshd: sshd(pam, ["allowusers", pattern]) }), matches ? [] : ["user list"])
+    })
+  }
+
+  it("takes no time for a pattern of many stars", () => {
+    const changes = { name: "a".repeat(32), sshd: sshd(pam, ["allowusers", `${"*a".repeat(15)}*b`]) }
+    assert.deepStrictEqual(kinds(changes), ["user list"])
+  })
+})
+
 describe("obstacles: properties", () => {
   const Day = Schema.Int.check(Schema.isBetween({ minimum: -1, maximum: 40_000 }))
   const Field = Schema.Union([Day, Schema.Literal("")])

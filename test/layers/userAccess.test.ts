@@ -98,7 +98,10 @@ describe("UserProvisioner: system accounts", () => {
       [1000, "", false],
       [499, "UID_MIN 500\n", true],
       [500, "UID_MIN\t\t  500\n", false],
-      [1500, "# UID_MIN 1000\nUID_MIN 2000\nSYS_UID_MIN 1\n", true],
+      [700, "# UID_MIN 500\nUID_MIN 800\nSYS_UID_MIN 1\n", true],
+      [1000, "UID_MIN 10000\n", false],
+      [1000, "UID_MIN 10000\nSYS_UID_MAX 1999\n", true],
+      [2000, "UID_MIN 10000\nSYS_UID_MAX 1999\n", false],
       [0, "UID_MIN 1000\n", false]
     ] as const
   ) {
