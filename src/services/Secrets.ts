@@ -12,13 +12,21 @@ export interface Secrets {
   readonly redact: (text: string) => string
 }
 
-/** Secrets with none in them. */
+/**
+ * Secrets with none in them. They are taken apart only when there is a text to look through: custom data may have 64 KiB, and on most boots no helper
+ * says anything.
+ */
 export const make = (): Secrets => {
   const needles = Redaction.nothing()
+  const waiting: Array<() => void> = []
   return {
-    add: (secret) => Redaction.hide(needles, Redacted.value(secret)),
-    addInput: (input) => Redaction.hideInput(needles, Redacted.value(input)),
-    redact: (text) => Redaction.redact(text, needles)
+    add: (secret) => void waiting.push(() => Redaction.hide(needles, Redacted.value(secret))),
+    addInput: (input) => void waiting.push(() => Redaction.hideInput(needles, Redacted.value(input))),
+    redact: (text) => {
+      if (text.trim() === "") return text
+      for (const hide of waiting.splice(0)) hide()
+      return Redaction.redact(text, needles)
+    }
   }
 }
 
