@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import { chmodSync } from "node:fs"
+import type { SshPublicKey } from "../../src/domain/SshPublicKey.ts"
 import type { UserAccount } from "../../src/domain/UserAccount.ts"
 import { Username } from "../../src/domain/Username.ts"
 import * as Live from "../../src/layers/live/SshProvisioner.ts"
@@ -14,6 +15,14 @@ import { userland } from "../support/userland.ts"
 
 const alice: UserAccount = { name: Username.make("alice"), uid: 1000, gid: 1000, home: "/home/alice" }
 
+const key: SshPublicKey = {
+  options: "",
+  type: "ssh-ed25519",
+  blob: "AAAAC3NzaC1lZDI1NTE5AAAAIGEmTgOGc5h3Dhx5lJ1Hb8qXhlHqlVuV3hCq3D0Ws6Bd",
+  comment: "",
+  fingerprint: "SHA256:x"
+}
+
 /** The days of 2026-01-10. */
 const today = 20_463
 
@@ -21,7 +30,8 @@ const today = 20_463
 const refusalsOn = (
   files: Readonly<Record<string, string>>,
   sshd: string | null = "usepam yes\npasswordauthentication yes\n",
-  answer: (request: SubprocessRequest) => Answer | undefined = () => undefined
+  answer: (request: SubprocessRequest) => Answer | undefined = () => undefined,
+  first: (ssh: SshProvisioner["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void
 ) =>
   Effect.gen(function*() {
     yield* TestClock.setTime(today * 86_400_000 + 1)
@@ -44,6 +54,7 @@ const refusalsOn = (
     const layer = Live.layer.pipe(Layer.provide([host.layer, pathsBelow(root), settingsWith()]))
     const refusals = yield* SshProvisioner.use((ssh) =>
       Effect.gen(function*() {
+        yield* Effect.ignore(first(ssh))
         yield* Effect.ignore(ssh.allowPasswords(true))
         const before = host.commands().length
         const found = yield* ssh.loginRefusals(alice, { key: false, password: true })
@@ -102,6 +113,28 @@ describe("SshProvisioner: what keeps the owner out", () => {
         commands: [["id", "-Gn", "alice"]]
       })
       assert.deepStrictEqual((yield* refusalsOn(group("bob,alice"), lists)).kinds, [])
+    }))
+
+  it.effect("is no block of sshd's configuration for some connections, and a block for the user", () =>
+    Effect.gen(function*() {
+      const general = "usepam yes\npasswordauthentication yes\n"
+      const kindsWith = (match: string, always = "") =>
+        Effect.map(
+          refusalsOn(
+            { "etc/ssh/sshd_config": `Match ${match}\n  DenyUsers *\n`, "home/alice/x": "" },
+            general,
+            ({ args, command }) =>
+              command === "sshd"
+                ? { stdout: `${general}${args.includes("-C") ? "denyusers *\n" : ""}${always}` }
+                : undefined,
+            (ssh) => ssh.installKeys(alice, [key])
+          ),
+          ({ kinds }) => kinds
+        )
+      assert.deepStrictEqual(yield* kindsWith("Address *,!10.0.0.0/8"), [])
+      assert.deepStrictEqual(yield* kindsWith("User alice LocalPort 22"), [])
+      assert.deepStrictEqual(yield* kindsWith("User alice"), ["user list"])
+      assert.deepStrictEqual(yield* kindsWith("Address *,!10.0.0.0/8", "denyusers alice\n"), ["user list"])
     }))
 
   it.effect("does not count the shell's file where sshd looks for it below another root", () =>

@@ -173,7 +173,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     return SshProvisioner.of({
       installKeys,
       allowPasswords,
-      loginRefusals: yield* LoginRefusals.make(subprocess.run, sshd.known)
+      loginRefusals: yield* LoginRefusals.make(subprocess.run, sshd)
     })
   })
 ).pipe(Layer.provide(Sshd.layer))

@@ -7,19 +7,23 @@ import { Paths } from "../../services/Paths.ts"
 import type { Subprocess } from "../../services/Subprocess.ts"
 import { files } from "../linux/files.ts"
 import * as AccountDatabase from "./accountDatabase.ts"
-import type { Configuration } from "./sshd.ts"
+import type { Sshd } from "./sshd.ts"
 import { makeShellFile } from "./useraddDefaults.ts"
 
 /** The keywords for which the names of the account's groups have to be known. */
 const groupLists = ["allowgroups", "denygroups"]
 
+/** A `Match` block for some connections only, by where the client or the port is (sshd_config(5)). */
+const forSomeConnections = /^\s*Match\s.*\b(?:Address|Host|LocalAddress|LocalPort|RDomain)\b/i
+
 /**
  * What keeps the owner of an account out, by the files of the host and by what sshd has answered already. No process is started, except for an account
- * that is kept elsewhere (getent) and for sshd's lists of groups (id).
+ * that is kept elsewhere (getent), for sshd's lists of groups (id), and where a `Match` block may shut out one connection and let in another: what
+ * sshd says without a connection has to shut the owner out as well then, since it is not known from where the owner will come.
  */
 export const make = Effect.fnUntraced(function*(
   run: Subprocess["Service"]["run"],
-  known: (user: string) => Configuration | undefined
+  { configuration, known, placesOf }: Pick<Sshd["Service"], "configuration" | "known" | "placesOf">
 ) {
   const paths = yield* Paths
   const host = yield* files
@@ -48,7 +52,16 @@ export const make = Effect.fnUntraced(function*(
       credentials,
       sshd
     }
-    return LoginAccess.obstacles(state).map(({ detail, kind }) =>
+    const found = LoginAccess.obstacles(state)
+    const everywhere = found.length === 0 || (yield* placesOf(forSomeConnections)).length === 0
+      ? undefined
+      : yield* configuration()
+    const kinds = everywhere?._tag !== "InForce" ? undefined : LoginAccess.obstacles({
+      ...state,
+      groups: yield* groupsOf(account, everywhere.lists),
+      sshd: everywhere.lists
+    }).map(({ kind }) => kind)
+    return found.filter(({ kind }) => kinds?.includes(kind) ?? true).map(({ detail, kind }) =>
       new LoginRefusedError({ user: account.name, kind, detail })
     )
   }, (work, account) =>
