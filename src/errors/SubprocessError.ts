@@ -11,8 +11,10 @@ export class SubprocessError extends Schema.TaggedError<SubprocessError>()("Subp
   status: Schema.String,
   /** The exit status, when it exited by itself. */
   exitCode: Schema.optionalKey(Schema.Int),
-  /** The last 2000 characters of standard error, trimmed. */
-  stderr: Schema.String
+  /** The last 2000 characters of standard error, trimmed, without the secrets that the process knows. */
+  stderr: Schema.String,
+  /** As `stderr`, with the secrets; absent where nothing was taken out. */
+  said: Schema.optionalKey(Schema.Redacted(Schema.String))
 }) {
   /** azure-init's `SubprocessFailed`. */
   get reason(): string {

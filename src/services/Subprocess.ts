@@ -1,7 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type { SubprocessError } from "../errors/SubprocessError.ts"
 
 /** One external command. No shell is involved. */
@@ -22,9 +22,15 @@ export interface SubprocessResult {
   readonly exitCode: number
   /** At most 1 MiB, as it was printed: to be decoded, not to be logged or reported, since it may repeat a secret. */
   readonly stdout: string
-  /** At most 64 KiB, without the secrets that the process knows. */
+  /** At most 64 KiB, without the secrets that the process knows: to be logged and reported. */
   readonly stderr: string
+  /** The same as it was printed, to be compared; absent where nothing was taken out. */
+  readonly said?: Redacted.Redacted<string>
 }
+
+/** What a command printed on standard error, to be compared and never to be told: a secret with the word `cannot` must not change what is done. */
+export const saidBy = ({ said, stderr }: Pick<SubprocessResult | SubprocessError, "said" | "stderr">): string =>
+  said === undefined ? stderr : Redacted.value(said)
 
 /**
  * Runs one external command with a deadline.

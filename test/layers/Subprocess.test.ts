@@ -6,11 +6,12 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { existsSync, readFileSync } from "node:fs"
+import { inspect } from "node:util"
 import * as Live from "../../src/layers/live/Subprocess.ts"
 import * as Platform from "../../src/layers/Platform.ts"
 import * as Test from "../../src/layers/test/Subprocess.ts"
 import { make as makeSecrets, Secrets } from "../../src/services/Secrets.ts"
-import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
+import { saidBy, Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { temporaryRoot } from "../support/host.ts"
 import { turnsUntil } from "../support/turns.ts"
 
@@ -145,6 +146,20 @@ describe("Subprocess: live", () => {
       assert.strictEqual((yield* Effect.flip(run({ command: "no-such-command", args: [] }))).status, "not found")
       const error = yield* Effect.flip(run({ command: "sh", args: ["-c", "exit 3"] }))
       assert.strictEqual(error.status, "exit status: 3")
+    }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
+  it.effect("lets programs compare what was said, and shows the secrets in it to nobody", () =>
+    Effect.gen(function*() {
+      const secrets = yield* Secrets
+      secrets.add(Redacted.make("Icannotremember1!"))
+      const locked = { command: "sh", args: ["-c", "x=not; echo \"useradd: can$x lock /etc/passwd\" >&2; exit 1"] }
+      const error = yield* Effect.flip(run(locked))
+      assert.strictEqual(error.stderr, "useradd: <redacted> lock /etc/passwd")
+      assert.strictEqual(saidBy(error), "useradd: cannot lock /etc/passwd")
+      assert.notInclude(JSON.stringify(error) + error.message + String(error) + inspect(error), "cannot lock")
+      const result = yield* run({ ...locked, allow: [1] })
+      assert.strictEqual(saidBy(result), "useradd: cannot lock /etc/passwd\n")
+      assert.notInclude(JSON.stringify(result) + inspect(result), "cannot lock")
     }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
 
   it.effect("bounds what it keeps of the output", () =>

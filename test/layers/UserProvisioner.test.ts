@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { GroupName, Username } from "../../src/domain/Username.ts"
@@ -295,6 +296,25 @@ describe("UserProvisioner: what goes wrong", () => {
       }), ({ command }) =>
       command === "useradd" && tries++ < 2
         ? { exitCode: 1, stderr: "useradd: cannot lock /etc/passwd; try again later." }
+        : undefined)
+  })
+
+  it.effect("waits for another program's lock although the password has a word of its message", () => {
+    let tries = 0
+    return withLive((users, { host }) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(users.ensure(plain))
+        yield* turnsUntil(() => host.callsOf("useradd").length > 0)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual((yield* Fiber.join(fiber)).problems, [])
+        assert.lengthOf(host.callsOf("useradd"), 2)
+      }), ({ command }) =>
+      command === "useradd" && tries++ < 1
+        ? {
+          exitCode: 1,
+          stderr: "useradd: <redacted> lock /etc/passwd",
+          said: Redacted.make("useradd: cannot lock /etc/passwd")
+        }
         : undefined)
   })
 

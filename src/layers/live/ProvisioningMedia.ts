@@ -12,7 +12,7 @@ import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { ProvisioningMedia } from "../../services/ProvisioningMedia.ts"
 import { Secrets } from "../../services/Secrets.ts"
-import { Subprocess } from "../../services/Subprocess.ts"
+import { saidBy, Subprocess } from "../../services/Subprocess.ts"
 import { attempt, files } from "../linux/files.ts"
 
 /** The document's name on the disc. */
@@ -165,7 +165,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Linu
             })
           )
           if (Result.isSuccess(outcome)) return true
-          if (/no medium found/i.test(outcome.failure.stderr)) return false
+          if (/no medium found/i.test(saidBy(outcome.failure))) return false
           failures.push(outcome.failure.message)
           // A drive that does not answer answers no other file system either.
           if (outcome.failure.status.startsWith("timed out")) break

@@ -28,6 +28,11 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
     const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
     const secrets = yield* Secrets
 
+    const told = (stderr: string, cut: (text: string) => string) => {
+      const redacted = secrets.redact(stderr)
+      return { stderr: cut(redacted), ...(redacted === stderr ? {} : { said: Redacted.make(cut(stderr)) }) }
+    }
+
     const run = Effect.fnUntraced(function*(request: SubprocessRequest) {
       const timeout = Duration.fromInputUnsafe(request.timeout ?? defaultTimeout)
       if (request.stdin !== undefined) secrets.addInput(request.stdin)
@@ -36,7 +41,7 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
         new SubprocessError({
           command: [request.command, ...request.args],
           status,
-          stderr: secrets.redact(stderr).trim().slice(-stderrInErrors),
+          ...told(stderr, (text) => text.trim().slice(-stderrInErrors)),
           ...(exitCode === undefined ? {} : { exitCode })
         })
 
@@ -68,7 +73,7 @@ export const layer: Layer.Layer<Subprocess, never, ChildProcessSpawner.ChildProc
       if (!(request.allow ?? [0]).includes(exitCode)) {
         return yield* failed(`exit status: ${exitCode}`, stderr, exitCode)
       }
-      return { exitCode, stdout, stderr: secrets.redact(stderr) }
+      return { exitCode, stdout, ...told(stderr, (text) => text) }
     }, Effect.scoped)
 
     return Subprocess.of({

@@ -14,7 +14,7 @@ import { UserError, UserMissingError } from "../../errors/UserError.ts"
 import { ImageAdministrators } from "../../services/ImageAdministrators.ts"
 import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
-import { Subprocess } from "../../services/Subprocess.ts"
+import { saidBy, Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
 import { attempt, files } from "../linux/files.ts"
 import * as Sudoers from "../linux/sudoers.ts"
@@ -83,7 +83,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       )
 
     const retried = <A>(work: Effect.Effect<A, SubprocessError>) =>
-      Effect.retry(work, { schedule: whileLocked, while: (error) => /cannot lock|try again later/.test(error.stderr) })
+      Effect.retry(work, { schedule: whileLocked, while: (error) => /cannot lock|try again later/.test(saidBy(error)) })
 
     const failed = (user: string, operation: string) => (error: UserError | SubprocessError | FileError) =>
       error._tag === "UserError" ? error : new UserError({ user, operation, detail: error.message })
@@ -243,7 +243,7 @@ export const layerUseradd: Layer.Layer<UserProvisioner, never, Linux | Path.Path
       // A group of that name, such as `docker`, would keep the account from being made.
       return Effect.catchIf(
         run({ command: "useradd", args }),
-        (error) => error.exitCode === nameInUse && /group .* exists/.test(error.stderr),
+        (error) => error.exitCode === nameInUse && /group .* exists/.test(saidBy(error)),
         () => run({ command: "useradd", args: [...args, "-g", name] })
       )
     },

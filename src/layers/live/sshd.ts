@@ -8,7 +8,7 @@ import type { FileError } from "../../errors/FileError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
 import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
-import { Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
+import { saidBy, Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
 import { attempt, files, randomName } from "../linux/files.ts"
 import { removeTree } from "../linux/trees.ts"
 
@@ -95,9 +95,9 @@ const make = Effect.gen(function*() {
     let how: ReadonlyArray<string> = ["-T"]
     let result = yield* sshd([...how, ...args])
     for (let again = 0; again < 2 && result.exitCode !== 0; again++) {
-      const directory = /Missing privilege separation directory: (\/\S+)/.exec(result.stderr)?.[1]
+      const directory = /Missing privilege separation directory: (\/\S+)/.exec(saidBy(result))?.[1]
       if (directory !== undefined) yield* makeRuntimeDirectory(`${paths.root}${directory}`)
-      else if (result.stderr.includes("no hostkeys available")) {
+      else if (saidBy(result).includes("no hostkeys available")) {
         const key = `${yield* Scope.provide(temporaryDirectory, scope)}/key`
         yield* subprocess.run({ command: "ssh-keygen", args: ["-q", "-t", "ed25519", "-N", "", "-f", key] })
         how = ["-T", "-h", key]
@@ -110,9 +110,9 @@ const make = Effect.gen(function*() {
   const findWay = Effect.fnUntraced(function*(scope: "general" | "user", args: ReadonlyArray<string>) {
     const printed = yield* sshd(["-G", ...args])
     const unknown = printed.exitCode !== 0
-      && /option( requires an argument)? -- '?G|unrecognized option: G/.test(printed.stderr)
+      && /option( requires an argument)? -- '?G|unrecognized option: G/.test(saidBy(printed))
     // OpenSSH 9.3 to 10.0 know `-G`, and take `-C` only with `-T`.
-    if (!unknown && !printed.stderr.includes("without test mode")) {
+    if (!unknown && !saidBy(printed).includes("without test mode")) {
       ways.set(scope, ["-G"])
       return printed
     }

@@ -39,7 +39,8 @@ export const make = (answer: (request: SubprocessRequest) => Answer): {
         command,
         status: `exit status: ${result.exitCode}`,
         exitCode: result.exitCode,
-        stderr: result.stderr
+        stderr: result.stderr,
+        ...("said" in result ? { said: result.said } : {})
       })
     }
     return result
