@@ -11,15 +11,19 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
+import type { InstanceMetadata } from "../../src/domain/InstanceMetadata.ts"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { defaults } from "../../src/domain/Settings.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
+import * as TestImds from "../../src/layers/test/Imds.ts"
+import * as TestMedia from "../../src/layers/test/ProvisioningMedia.ts"
 import { getEnvironment } from "../../src/programs/environment.ts"
 import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
 import { Imds } from "../../src/services/Imds.ts"
 import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
 import { goodKey, makeAgent, metadata } from "../support/agent.ts"
+import { type Entry, logging } from "../support/logged.ts"
 import { turnsUntil } from "../support/turns.ts"
 
 /** A disc with all that is needed: a name and a key by value. */
@@ -59,10 +63,11 @@ interface Script {
   readonly allowPasswords?: boolean
 }
 
-/** Asks both sources; whose metadata is used, when that is known, how the request to IMDS ended, and the warnings. */
+/** Asks both sources; whose metadata is used, when that is known, how the request to IMDS ended, the warnings and what is for a debugger. */
 const ask = Effect.fnUntraced(function*(script: Script) {
   const { imdsAt, mediaAt = 0, media = Option.some(complete) } = script
   const warnings: Array<unknown> = []
+  const debugged: Array<unknown> = []
   let request = "pending"
   let decided = false
   const answer = script.imdsFails === true ? Effect.fail(refused) : Effect.succeed(metadata)
@@ -87,7 +92,9 @@ const ask = Effect.fnUntraced(function*(script: Script) {
     }),
     Logger.layer([Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(message)
-      if (JSON.stringify(message).includes("Read the provisioning disc")) decided = true
+      if (logLevel !== "Debug") return
+      debugged.push(message)
+      decided = true
     })]),
     Layer.succeed(References.MinimumLogLevel, "Debug")
   )
@@ -104,7 +111,7 @@ const ask = Effect.fnUntraced(function*(script: Script) {
   yield* turnsUntil(() => asking.pollUnsafe() !== undefined, TestClock.adjust("250 millis"))
   const { at, environment } = yield* Fiber.join(asking)
   const used = Result.match(environment.imds, { onSuccess: () => "IMDS", onFailure: ({ _tag }) => _tag })
-  return { at, used, request, warnings }
+  return { at, used, request, warnings, debugged }
 })
 
 describe("getEnvironment: a complete disc and a slow IMDS", () => {
@@ -165,6 +172,78 @@ describe("getEnvironment: a complete disc and a slow IMDS", () => {
           keys: 1
         }
       ]])
+    }))
+})
+
+describe("getEnvironment: what is logged", () => {
+  /** Asks once; IMDS and the disc answer at once. */
+  const told = Effect.fnUntraced(function*(
+    imds: InstanceMetadata | ImdsError,
+    media: Option.Option<OvfEnvironment> | MediaError
+  ) {
+    const logged: Array<Entry> = []
+    const { layer } = TestImds.make([imds])
+    const settings = Layer.succeed(CurrentSettings, defaults)
+    yield* logging(logged, getEnvironment).pipe(
+      Effect.provide(Layer.mergeAll(layer, TestMedia.make([media]).layer, settings))
+    )
+    return logged.filter(([level]) => level !== "Debug")
+  })
+
+  it.effect("is nothing when both sources answer", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told(metadata, Option.some(complete)), [])
+    }))
+
+  it.effect("is that there is no disc, without a warning", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told(metadata, Option.none()), [
+        ["Info", "There is no provisioning media, using IMDS alone"]
+      ])
+    }))
+
+  it.effect("is why the disc is of no use", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told(metadata, broken), [
+        ["Warn", "The provisioning media is of no use, using IMDS alone", { error: broken.message }]
+      ])
+    }))
+
+  it.effect("is why IMDS gave nothing, and what the disc has in its place", () =>
+    Effect.gen(function*() {
+      const message = "No metadata from IMDS, using the provisioning media alone"
+      const { message: error } = refused
+      assert.deepStrictEqual(yield* told(refused, Option.some({ ...complete, publicKeys: [goodKey, goodKey] })), [
+        ["Warn", message, { error, username: "discuser", hostname: "dischost", keys: 2 }]
+      ])
+      const unnamed = { ...complete, username: Option.none(), hostname: Option.none(), publicKeys: [] }
+      assert.deepStrictEqual(yield* told(refused, Option.some(unnamed)), [
+        ["Warn", message, { error, username: "", hostname: "", keys: 0 }]
+      ])
+    }))
+
+  it.effect("is each source's fault when neither gave anything", () =>
+    Effect.gen(function*() {
+      const none: Entry = ["Warn", "No metadata from IMDS", { error: refused.message }]
+      assert.deepStrictEqual(yield* told(refused, broken), [
+        none,
+        ["Warn", "The provisioning media is of no use, using IMDS alone", { error: broken.message }]
+      ])
+      assert.deepStrictEqual(yield* told(refused, Option.none()), [
+        none,
+        ["Info", "There is no provisioning media, using IMDS alone"]
+      ])
+    }))
+
+  it.effect("is, for a debugger, whether a disc that was read first is complete", () =>
+    Effect.gen(function*() {
+      for (const publicKeys of [[goodKey], []]) {
+        const { debugged } = yield* ask({ imdsAt: 5_000, media: Option.some({ ...complete, publicKeys }) })
+        assert.deepStrictEqual(debugged, [[
+          "Read the provisioning disc before IMDS answered",
+          { complete: publicKeys.length > 0 }
+        ]])
+      }
     }))
 })
 

@@ -24,6 +24,7 @@ import type { HostnameProvisioner } from "../../src/services/HostnameProvisioner
 import type { Imds as ImdsService } from "../../src/services/Imds.ts"
 import type { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
 import type { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
+import type { ProvisioningState } from "../../src/services/ProvisioningState.ts"
 import { SettingsLoaded } from "../../src/services/SettingsLoaded.ts"
 import type { SshProvisioner } from "../../src/services/SshProvisioner.ts"
 import type { UserProvisioner } from "../../src/services/UserProvisioner.ts"
@@ -56,7 +57,9 @@ export const makeAgent = (options: {
   readonly vmId?: VmId | VmIdentityError
   readonly platform?: "azure" | "other" | "unknown"
   readonly settings?: Partial<Settings>
+  readonly settingsFiles?: ReadonlyArray<string>
   readonly settingsErrors?: ReadonlyArray<SettingsProblem>
+  readonly settingsWarnings?: ReadonlyArray<SettingsProblem>
   readonly groups?: ReadonlyArray<GroupName>
   readonly wrongGroups?: ReadonlyArray<string>
   /** Services in place of the fakes. */
@@ -65,6 +68,7 @@ export const makeAgent = (options: {
       HostnameProvisioner | PasswordProvisioner | ProvisioningMedia | SshProvisioner | UserProvisioner
     >
     | Layer.Layer<ImdsService | ProvisioningMedia>
+    | Layer.Layer<ProvisioningState>
 } = {}) => {
   const imds = Imds.make(options.imds ?? [metadata])
   const media = Media.make(options.media ?? [Option.none()], options.stuckMedia)
@@ -88,12 +92,18 @@ export const makeAgent = (options: {
     kvp.layer,
     Identity.make(options.vmId ?? vmId, options.platform).layer,
     Layer.succeed(CurrentSettings, settings),
-    Layer.succeed(SettingsLoaded, { settings, files: [], errors: options.settingsErrors ?? [], warnings: [] }),
+    Layer.succeed(SettingsLoaded, {
+      settings,
+      files: options.settingsFiles ?? [],
+      errors: options.settingsErrors ?? [],
+      warnings: options.settingsWarnings ?? []
+    }),
     options.instead ?? Layer.empty
   )
+  const run = provision(options.groups ?? [], options.wrongGroups).pipe(Effect.provide(layer))
   /** Boots once; the exit status of the process. */
   const boot = Effect.map(
-    Effect.exit(provision(options.groups ?? [], options.wrongGroups).pipe(Effect.provide(layer))),
+    Effect.exit(run),
     Exit.match({
       onSuccess: () => 0,
       onFailure: (cause) => {
@@ -105,5 +115,5 @@ export const makeAgent = (options: {
   )
   /** The last PROVISIONING_REPORT. */
   const report = () => kvp.calls.offered.findLast(({ key }) => key === "PROVISIONING_REPORT")?.value ?? ""
-  return { boot, report, imds, media, wireServer, state, user, password, ssh, hostname, kvp }
+  return { run, boot, report, imds, media, wireServer, state, user, password, ssh, hostname, kvp }
 }
