@@ -104,6 +104,55 @@ describe("LogFilter", () => {
     assert.isTrue(Result.isFailure(LogFilter.parse(" , ")))
   })
 
+  it("says what is wrong with a directive and what one looks like", () => {
+    assert.deepStrictEqual(
+      LogFilter.parse("a=b=c"),
+      Result.fail("'a=b=c' is not level, target, target=level or target[span{field=value}]=level")
+    )
+    assert.deepStrictEqual(LogFilter.parse(" , "), Result.fail("it has no directive"))
+    assert.deepStrictEqual(LogFilter.parse(""), Result.fail("it has no directive"))
+  })
+
+  it("takes fields of a span with blanks around them, with or without a value, and a comma between brackets", () => {
+    const inside = (text: string) => levels(text, "libazureinit", [request]).length
+    for (const text of ["[request{ attempt = 2 , url }]", "[request{attempt=\"2\",,}]", "[request{}]", "[]"]) {
+      assert.strictEqual(inside(`off,${text}=info`), 3, text)
+    }
+    for (const text of ["[request{attempt=2,host}]", "[request{attempt=}]", "[reques]", "[requests]"]) {
+      assert.strictEqual(inside(`off,${text}=info`), 0, text)
+    }
+    assert.strictEqual(inside("off, [request]=info ,azure_init=debug"), 3)
+  })
+
+  it("lets all below a level's number pass, from 0 to 5", () => {
+    assert.deepStrictEqual(["0", "1", "2", "3", "4", "5"].map((text) => levels(text).length), [0, 1, 2, 3, 4, 5])
+    assert.isTrue(Result.isFailure(LogFilter.parse("libazureinit=6")))
+    assert.deepStrictEqual(levels("6"), ["ERROR"])
+  })
+
+  it("lets everything of a level and graver pass", () => {
+    for (const [level, passed] of [["ERROR", 1], ["WARN", 2], ["INFO", 3], ["DEBUG", 4], ["TRACE", 5]] as const) {
+      assert.lengthOf(passing(LogFilter.atLevel(level), outside("any")), passed)
+      assert.strictEqual(LogFilter.leastGrave([LogFilter.atLevel(level)]), level)
+    }
+    assert.strictEqual(LogFilter.leastGrave([]), "ERROR")
+  })
+
+  it("shows the spans that pass themselves, each with those around it", () => {
+    const outer = { target: "azure_init", name: "provision", fields: new Map<string, unknown>() }
+    const shown = (text: string) =>
+      LogFilter.visibleSpans(Result.getOrThrow(LogFilter.parse(text)), [outer, request]).map(({ name }) => name)
+    assert.deepStrictEqual(shown("info"), ["provision", "request"])
+    assert.deepStrictEqual(shown("warn"), [])
+    assert.deepStrictEqual(shown("warn,azure_init=info"), ["provision"])
+    assert.deepStrictEqual(shown("warn,[request]=info"), ["request"])
+    assert.deepStrictEqual(shown("warn,[provision]=info"), ["provision", "request"])
+  })
+
+  it("sends nothing but ERROR of others to KVP by default", () => {
+    assert.deepStrictEqual(passing(LogFilter.kvpDefault, outside("hyper")), ["ERROR"])
+  })
+
   it("sends INFO of the agent to KVP by default", () => {
     assert.deepStrictEqual(passing(LogFilter.kvpDefault, outside("azure_init")), ["ERROR", "WARN", "INFO"])
     assert.deepStrictEqual(passing(LogFilter.kvpDefault, outside("libazureinit::http")), ["ERROR", "WARN", "INFO"])

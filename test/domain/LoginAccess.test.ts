@@ -272,3 +272,138 @@ describe("parseShadow", () => {
     assert.isUndefined(LoginAccess.parseShadow("alice:!:soon::::::"))
   })
 })
+
+describe("what an obstacle says", () => {
+  const says = (what: string, changes: Parameters<typeof state>[0], detail: string) => {
+    it(`names what was found and what to do: ${what}`, () => {
+      assert.deepStrictEqual(LoginAccess.obstacles(state(changes)).map((one) => one.detail), [detail])
+    })
+  }
+  const run = (command: string) => `run ${command} in the image, or choose another administrator name`
+  const root = { uid: 0, name: "root" }
+  const needed = ["authenticationmethods", "publickey,password"] as const
+  const has = "which is all that the owner has: change it in the image"
+
+  says("shell", { shell: "/bin/false" }, `the shell /bin/false refuses logins: ${run("usermod -s /bin/sh alice")}`)
+  says(
+    "missing shell",
+    { shellFile: "missing" },
+    `the shell /bin/bash does not exist: install it, ${run("usermod -s /bin/sh alice")}`
+  )
+  says(
+    "shell that is no program",
+    { shellFile: "no program" },
+    `the shell /bin/bash is not executable: install it, ${run("usermod -s /bin/sh alice")}`
+  )
+  says("nologin", { nologin: true }, "/etc/nologin exists: remove it from the image")
+  says(
+    "expired",
+    { shadow: "alice:!:20000:0:99999:7::20000:" },
+    `the account has expired on 2024-10-04: ${run("chage -E -1 alice")}`
+  )
+  says(
+    "locked",
+    { sshd: sshd(noPam) },
+    `sshd runs without PAM and refuses a locked password: ${run("usermod -p '*' alice")}`
+  )
+  says(
+    "password that must be changed",
+    { shadow: "alice:!:0:0:99999:7:::" },
+    `the password must be changed at the first login: ${run("chage -d -1 alice")}`
+  )
+  says(
+    "password that expired",
+    { shadow: "alice:!:19900:0:90:7:::" },
+    `the password expired 10 days ago: ${run("chage -M -1 alice")}`
+  )
+  says(
+    "password that expired beyond its grace",
+    { shadow: "alice:!:19899:0:90:7:10::" },
+    `the password expired 11 days ago, which closes the account: ${run("chage -M -1 alice")}`
+  )
+  says(
+    "root",
+    { ...root, sshd: sshd(pam, ["permitrootlogin", "no"]) },
+    "PermitRootLogin no of sshd_config refuses root: change it in the image, or choose another administrator name"
+  )
+  says(
+    "methods for a key",
+    { sshd: sshd(pam, needed) },
+    `AuthenticationMethods publickey,password of sshd_config is not satisfied by an SSH key, ${has}`
+  )
+  says(
+    "methods for a password",
+    { sshd: sshd(pam, needed), credentials: password },
+    `AuthenticationMethods publickey,password of sshd_config is not satisfied by a password, ${has}`
+  )
+  says(
+    "methods for both",
+    {
+      sshd: sshd(pam, needed, ["pubkeyauthentication", "no"]),
+      credentials: { key: true, password: true }
+    },
+    `AuthenticationMethods publickey,password of sshd_config is not satisfied by an SSH key and a password, ${has}`
+  )
+  says(
+    "no keys",
+    { sshd: sshd(pam, ["pubkeyauthentication", "no"]) },
+    `PubkeyAuthentication no of sshd_config is not satisfied by an SSH key, ${has}`
+  )
+
+  it("names each list that bars the user, in sshd's order", () => {
+    const barring = sshd(pam, ["denyusers", "*"], ["allowusers", "x"], ["denygroups", "*"], ["allowgroups", "x"])
+    assert.deepStrictEqual(
+      LoginAccess.obstacles(state({ sshd: barring })).map(({ detail }) => detail),
+      [
+        "DenyUsers of sshd_config shuts the user out: take it out there, or choose another administrator name",
+        "AllowUsers of sshd_config does not let the user in: add the user there, or choose another administrator name",
+        "DenyGroups of sshd_config shuts the user out: take it out there, or choose another administrator name",
+        "AllowGroups of sshd_config does not let the user in: add one of the user's groups there, "
+        + "or choose another administrator name"
+      ]
+    )
+  })
+})
+
+describe("what is read of the machine", () => {
+  it.each([
+    ["", 1000],
+    ["UID_MIN\t\t  500", 500],
+    ["# UID_MIN 1\n \tUID_MIN 2000 \nUID_MAX 60000", 2000],
+    ["SYS_UID_MIN 100", 1000],
+    ["UID_MIN 5x", 1000],
+    ["UID_MIN 12345678901", 1000]
+  ])("takes from the login.defs %j the least uid %d", (text, least) => {
+    assert.strictEqual(LoginAccess.minimumUid(text), least)
+  })
+
+  it("knows the programs that are no shell for a login", () => {
+    for (
+      const shell of [
+        "nologin",
+        "/sbin/nologin",
+        "/bin/false",
+        "/bin/true",
+        "/bin/sync",
+        "/sbin/shutdown",
+        "/sbin/halt"
+      ]
+    ) {
+      assert.isFalse(LoginAccess.isLoginShell(shell), shell)
+    }
+    for (const shell of ["/bin/sh", "sh", "/usr/bin/git-shell", "/false/sh"]) {
+      assert.isTrue(LoginAccess.isLoginShell(shell), shell)
+    }
+  })
+
+  it("counts days from 1970, in UTC", () => {
+    assert.deepStrictEqual([0, 86_399_999, 86_400_000].map(LoginAccess.dayOf), [0, 0, 1])
+  })
+
+  it("takes PAM for in use where sshd says so, or says nothing at all", () => {
+    assert.isTrue(LoginAccess.usesPam(undefined))
+    assert.isTrue(LoginAccess.usesPam(sshd(pam)))
+    assert.isFalse(LoginAccess.usesPam(sshd(noPam)))
+    assert.isFalse(LoginAccess.usesPam(sshd()))
+  })
+})

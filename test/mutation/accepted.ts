@@ -78,6 +78,20 @@ export const accepted: ReadonlyArray<Accepted> = [
     because: { equivalent: "neither text has the line" }
   },
 
+  // programs
+  {
+    file: "src/programs/plan.ts",
+    line: "onNone: () => Option.match(media, { onNone: () => true, onSome: refusesPasswords })",
+    replacement: "false",
+    because: { equivalent: "without either source nobody is named, and there is no plan for the answer to stand in" }
+  },
+  {
+    file: "src/programs/plan.ts",
+    line: "onNone: () => Option.match(media, { onNone: () => true, onSome: refusesPasswords })",
+    replacement: "() => undefined",
+    because: { equivalent: "without either source nobody is named, and there is no plan for the answer to stand in" }
+  },
+
   // domain
   {
     file: "src/domain/InstanceMetadata.ts",

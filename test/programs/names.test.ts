@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
+import { Username } from "../../src/domain/Username.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
+import { MediaError } from "../../src/errors/MediaError.ts"
 import { decideHostname, decideUsername } from "../../src/programs/names.ts"
 import { metadata } from "../support/agent.ts"
 
@@ -75,12 +77,49 @@ describe("decideHostname", () => {
 
   it("names what both sources have wrong, IMDS first", () => {
     const { failures, notices } = called("a_b", Option.some("c_d"))
-    assert.deepStrictEqual(failures.map(({ message }) => message.split(":")[0]), ["IMDS", "media"])
+    const expected = "expected a host name of at most 64 letters, digits, '-' and '.'"
+    assert.deepStrictEqual(failures.map(({ message }) => message), [
+      `IMDS: compute.osProfile.computerName: found "a_b", ${expected}`,
+      `media: HostName: found "c_d", ${expected}`
+    ])
     assert.deepStrictEqual(notices, [])
   })
 })
 
 describe("decideUsername", () => {
+  it("takes a name without the blanks around it, and one of the media where IMDS has only blanks", () => {
+    const taken = (adminUsername: string, username = Option.none<string>()) =>
+      decideUsername({
+        imds: Result.succeed({ ...metadata, adminUsername }),
+        media: Result.succeed(Option.some({ ...disc, username }))
+      })
+    assert.deepStrictEqual(
+      taken(" azureuser\t").value,
+      Option.some({ value: Username.make("azureuser"), source: "IMDS" })
+    )
+    assert.deepStrictEqual(taken("azureuser").notices, [])
+    assert.deepStrictEqual(
+      taken(" ", Option.some("\ndiscuser ")).value,
+      Option.some({ value: Username.make("discuser"), source: "media" })
+    )
+    assert.deepStrictEqual(taken(" ", Option.some("a b")).failures.map(({ message }) => message), [
+      "media: UserName: found \"a b\", "
+      + "expected a user name of 1 to 32 letters, digits, '_', '.' or '-', starting with a letter or '_'"
+    ])
+    assert.deepStrictEqual(taken(" ").notices, [])
+  })
+
+  it("says why the disc names nobody when it cannot be read", () => {
+    const { failures } = decideUsername({
+      imds: Result.succeed({ ...metadata, adminUsername: "" }),
+      media: Result.fail(new MediaError({ device: "/dev/sr0", kind: "read", detail: "EIO" }))
+    })
+    assert.deepStrictEqual(failures.map(({ message }) => message), [
+      "no administrator name: IMDS: compute.osProfile.adminUsername is empty; "
+      + "media: cannot read the provisioning media /dev/sr0: EIO"
+    ])
+  })
+
   it("says why each source names nobody", () => {
     const { failures } = decideUsername({
       imds: Result.fail(
