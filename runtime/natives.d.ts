@@ -195,6 +195,12 @@ export interface Natives {
   /** All entries of an open directory but `.` and `..`, in no order. */
   readdir(file: number): ReadonlyArray<DirectoryEntry> | Failure
   realpath(path: string): string | Failure
+  isatty(file: number): boolean
+  /** Columns and rows of a terminal. */
+  windowSize(file: number): readonly [columns: number, rows: number] | Failure
+
+  // Locks
+
   /** `LOCK_EX`, `LOCK_SH` or `LOCK_UN`, with `LOCK_NB`: without it, the whole program waits. */
   flock(file: number, operation: number): Status
   /**
@@ -202,9 +208,6 @@ export interface Natives {
    * EAGAIN: somebody has it.
    */
   lockRange(file: number, operation: number): Status
-  isatty(file: number): boolean
-  /** Columns and rows of a terminal. */
-  windowSize(file: number): readonly [columns: number, rows: number] | Failure
 
   // Network and pipes. The sockets do not block: EAGAIN means to `watch`.
 

@@ -5,24 +5,25 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use libc::{SIGCHLD, SIGINT, SIGTERM};
-use rquickjs::{Context, Ctx, Result as JsResult, Value};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rquickjs::{Context, Ctx, Result as JsResult};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::descriptors::File;
 use crate::engine;
-use crate::natives::files::File;
-use crate::values::{Callback, CallbackArguments, Outcome, Ticket};
+use crate::values::{Callback, CallbackArguments, Ticket};
 
-/// A stack that no system call of ours comes near; the default of 2 MiB would count against the address space.
-const HELPER_STACK: usize = 64 << 10;
+mod helpers;
+mod signals;
+
+pub use helpers::offload;
+use helpers::{Done, Helpers, run_replies};
+pub use signals::{Ended, SignalNumber, expect_children, on_signal, wait_for};
+use signals::{Signals, run_children, run_signal};
 
 /// Longer timers fire early and are set anew; 24 days, as in Node.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
@@ -32,21 +33,6 @@ pub struct Ready;
 impl CallbackArguments for Ready {
     const DECLARATION: &'static str = "ready: number";
 }
-
-/// What `onSignal` tells.
-pub struct SignalNumber;
-impl CallbackArguments for SignalNumber {
-    const DECLARATION: &'static str = "signal: number";
-}
-
-/// What `spawn` tells at the end of a child.
-pub struct Ended;
-impl CallbackArguments for Ended {
-    const DECLARATION: &'static str = "code: number | null, signal: number | null";
-}
-
-/// What an offloaded call tells.
-pub struct Done;
 
 /// A timer or an immediate.
 struct Task {
@@ -61,28 +47,6 @@ struct Watch {
     file: Arc<File>,
     events: PollFlags,
     callback: Callback<Ready>,
-}
-
-/// Makes the result of an offloaded call into a value, on the thread of the loop.
-type Reply = Box<dyn for<'js> FnOnce(&Ctx<'js>) -> JsResult<Value<'js>> + Send>;
-
-struct Helpers {
-    wake: Arc<OwnedFd>,
-    sender: mpsc::Sender<(Ticket, Reply)>,
-    receiver: mpsc::Receiver<(Ticket, Reply)>,
-}
-
-#[derive(Default)]
-struct Signals {
-    /// Becomes readable when a signal has come; the handlers write to the other end.
-    pipe: Option<(OwnedFd, OwnedFd)>,
-    children: bool,
-    callback: Option<Callback<SignalNumber>>,
-    interrupted: Arc<AtomicBool>,
-    terminated: Arc<AtomicBool>,
-    /// Set from the first SIGINT or SIGTERM on: the next one has its default effect.
-    once: Arc<AtomicBool>,
-    asked: bool,
 }
 
 #[derive(Default)]
@@ -122,31 +86,6 @@ impl Loop {
         let (due, _) = self.due.first()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
-
-    fn helpers(&mut self) -> Result<&Helpers, Errno> {
-        if self.helpers.is_none() {
-            let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-            let (sender, receiver) = mpsc::channel();
-            self.helpers = Some(Helpers { wake, sender, receiver });
-        }
-        self.helpers.as_ref().ok_or(Errno::NOMEM)
-    }
-}
-
-impl Signals {
-    /// The end of the pipe that a handler writes to.
-    fn writer(&mut self) -> Result<OwnedFd, Errno> {
-        if self.pipe.is_none() {
-            let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
-            self.pipe = Some(rustix::pipe::pipe_with(flags)?);
-        }
-        let (_, writer) = self.pipe.as_ref().ok_or(Errno::NOMEM)?;
-        rustix::io::fcntl_dupfd_cloexec(writer, 3)
-    }
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// Calls back after so many milliseconds.
@@ -219,86 +158,6 @@ pub fn watch(number: i32, file: Arc<File>, events: u32, callback: Callback<Ready
 /// Ends a watch.
 pub fn unwatch(number: i32) {
     LOOP.with_borrow_mut(|state| state.watches.remove(&number));
-}
-
-/// Hears of ending children from here on. A parent that ignores SIGCHLD has us ignore it too, and then nobody could wait.
-pub fn expect_children() -> Result<(), Errno> {
-    LOOP.with_borrow_mut(|state| {
-        if !state.signals.children {
-            let writer = state.signals.writer()?;
-            signal_hook::low_level::pipe::register(SIGCHLD, writer).map_err(|error| errno(&error))?;
-            state.signals.children = true;
-        }
-        Ok(())
-    })
-}
-
-/// Calls back when a child has ended, for which [`expect_children`] was called before it was started.
-pub fn wait_for(child: Child, callback: Callback<Ended>) {
-    LOOP.with_borrow_mut(|state| state.children.push((child, callback)));
-}
-
-/// Calls back with the first SIGINT or SIGTERM.
-pub fn on_signal(callback: Option<Callback<SignalNumber>>) -> Result<(), Errno> {
-    LOOP.with_borrow_mut(|state| {
-        let signals = &mut state.signals;
-        // With nobody to tell, a signal has its default effect at once.
-        signals.once.store(callback.is_none(), Ordering::SeqCst);
-        signals.callback = callback;
-        if signals.callback.is_some() && !signals.asked {
-            signals.asked = true;
-            for (signal, flag) in [
-                (SIGINT, signals.interrupted.clone()),
-                (SIGTERM, signals.terminated.clone()),
-            ] {
-                let writer = signals.writer()?;
-                // In this order: the first signal finds `once` unset, tells us, and sets it.
-                let install = || {
-                    signal_hook::flag::register_conditional_default(signal, signals.once.clone())?;
-                    signal_hook::flag::register(signal, signals.once.clone())?;
-                    signal_hook::flag::register(signal, flag)?;
-                    signal_hook::low_level::pipe::register(signal, writer)
-                };
-                install().map_err(|error| errno(&error))?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Does `work` on a thread of its own and hands its result to `callback` in a later turn; work that could not even begin fails there too.
-pub fn offload<T, W>(callback: Callback<Done>, work: Result<W, Errno>) -> Ticket
-where
-    T: for<'js> Outcome<'js> + Send + 'static,
-    W: FnOnce() -> Result<T, Errno> + Send + 'static,
-{
-    let reply = |result: Result<T, Errno>| -> Reply { Box::new(move |ctx| result.into_value(ctx)) };
-    LOOP.with_borrow_mut(|state| {
-        let ticket = state.ticket();
-        state.offloaded.insert(ticket, callback);
-        let Ok(Helpers { wake, sender, .. }) = state.helpers() else {
-            engine::die("no descriptor is left for the event loop");
-        };
-        let (wake, sender) = (wake.clone(), sender.clone());
-        let tell = move |reply: Reply| {
-            // The receiver lives as long as the process.
-            let _ = sender.send((ticket, reply));
-            let _ = rustix::io::write(&*wake, &1u64.to_ne_bytes());
-        };
-        match work {
-            Err(errno) => tell(reply(Err(errno))),
-            Ok(work) => {
-                let later = tell.clone();
-                let started = std::thread::Builder::new()
-                    .stack_size(HELPER_STACK)
-                    .spawn(move || later(reply(work())));
-                if let Err(error) = started {
-                    tell(reply(Err(errno(&error))));
-                }
-            }
-        }
-        ticket
-    })
 }
 
 /// Runs the program's jobs and callbacks until nothing is left that could call back.
@@ -433,56 +292,4 @@ fn poll_once() -> Vec<(Source, PollFlags)> {
 fn drain(descriptor: &OwnedFd) {
     let mut buffer = [0u8; 64];
     while rustix::io::read(descriptor, &mut buffer).is_ok_and(|length| length > 0) {}
-}
-
-fn run_signal(context: &Context) {
-    let told = LOOP.with_borrow_mut(|state| {
-        let signals = &mut state.signals;
-        if let Some((reader, _)) = &signals.pipe {
-            drain(reader);
-        }
-        let flags = [(SIGINT, &signals.interrupted), (SIGTERM, &signals.terminated)];
-        let signal = flags.into_iter().find(|(_, flag)| flag.swap(false, Ordering::SeqCst));
-        signal.and_then(|(signal, _)| Some((signal, signals.callback.take()?)))
-    });
-    if let Some((signal, callback)) = told {
-        call(context, |ctx| callback.call(ctx, (signal,)));
-    }
-}
-
-fn run_children(context: &Context) {
-    let mut ended: Vec<(ExitStatus, Callback<Ended>)> = Vec::new();
-    LOOP.with_borrow_mut(|state| {
-        let (mut index, children) = (0, &mut state.children);
-        while index < children.len() {
-            match children[index].0.try_wait() {
-                Ok(None) => index += 1,
-                Ok(Some(status)) => ended.push((status, children.swap_remove(index).1)),
-                // Nobody else waits for our children; if somebody did, what they ended with is lost.
-                Err(_) => ended.push((ExitStatus::from_raw(0xff00), children.swap_remove(index).1)),
-            }
-        }
-    });
-    for (status, callback) in ended {
-        call(context, |ctx| {
-            callback.call(ctx, (status.code().into_value(ctx)?, status.signal().into_value(ctx)?))
-        });
-    }
-}
-
-fn run_replies(context: &Context) {
-    loop {
-        let next = LOOP.with_borrow_mut(|state| {
-            let helpers = state.helpers.as_ref()?;
-            drain(&helpers.wake);
-            let (ticket, reply) = helpers.receiver.try_recv().ok()?;
-            Some((state.offloaded.remove(&ticket), reply))
-        });
-        match next {
-            // The reply of a cancelled call is dropped, and with it the file that it may have opened.
-            Some((None, _)) => {}
-            Some((Some(callback), reply)) => call(context, |ctx| callback.call(ctx, (reply(ctx)?,))),
-            None => return,
-        }
-    }
 }

@@ -7,8 +7,8 @@ use rquickjs::{Ctx, FromJs, Object, Result as JsResult, Value};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::files::{errno, get};
 use super::natives;
+use crate::descriptors::{errno, get};
 use crate::event_loop::{self, Ended};
 use crate::values::{Argument, Callback, Text};
 

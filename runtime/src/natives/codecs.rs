@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 use url::{Url, quirks};
 
 use super::natives;
-use crate::values::{Bytes, Parsed, Text, record, tuple};
+use crate::shapes::{record, tuple};
+use crate::values::{Bytes, Parsed, Text};
 
 record! {
     /// The head of an HTTP/1 response. `length` is that of the head, in bytes; a byte of a header is a character (ISO 8859-1).

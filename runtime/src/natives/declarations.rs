@@ -91,7 +91,7 @@ pub fn declarations() -> String {
 
 fn declare(text: &mut String, natives: &[Native]) {
     for native in natives {
-        text.push_str(&crate::values::comment("  ", native.docs));
+        text.push_str(&crate::shapes::comment("  ", native.docs));
         let (parameters, result) = (native.signature)();
         let line = format!("  {}({}): {result}", native.name, parameters.join(", "));
         if line.len() <= COLUMNS {

@@ -1,100 +1,15 @@
-//! Files by descriptor, and the table of open descriptors.
+//! Files by descriptor.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
 
-use rquickjs::{Ctx, Result as JsResult, Value};
 use rustix::buffer::{SpareCapacity, spare_capacity};
-use rustix::fs::{
-    self, Access, AtFlags, CWD, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps,
-    Uid,
-};
+use rustix::fs::{self, Access, AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
 use super::natives;
-use crate::values::{Bytes, BytesOrText, Outcome, Text, record, tuple};
-
-/// An open file of the program's. A call on another thread holds it too, so its number is not given out again meanwhile.
-pub enum File {
-    /// One that we have opened.
-    Own(OwnedFd),
-    /// Standard input, output or error, which stay open.
-    Standard(BorrowedFd<'static>),
-}
-
-impl AsFd for File {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            File::Own(file) => file.as_fd(),
-            File::Standard(file) => *file,
-        }
-    }
-}
-
-thread_local! {
-    static FILES: RefCell<BTreeMap<i32, Arc<File>>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-/// What a system call said, of a call of the standard library.
-pub fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
-}
-
-/// The open file of a number.
-pub fn get(number: i32) -> Result<Arc<File>, Errno> {
-    match number {
-        0 => Ok(Arc::new(File::Standard(rustix::stdio::stdin()))),
-        1 => Ok(Arc::new(File::Standard(rustix::stdio::stdout()))),
-        2 => Ok(Arc::new(File::Standard(rustix::stdio::stderr()))),
-        number => FILES
-            .with_borrow(|files| files.get(&number).cloned())
-            .ok_or(Errno::BADF),
-    }
-}
-
-/// A directory to start a path from: an open one, or the working directory.
-pub enum Place {
-    /// `AT_FDCWD`.
-    WorkingDirectory,
-    /// One that is open.
-    Open(Arc<File>),
-}
-
-impl AsFd for Place {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Place::WorkingDirectory => CWD,
-            Place::Open(file) => file.as_fd(),
-        }
-    }
-}
-
-/// The directory of a number.
-pub fn place(number: i32) -> Result<Place, Errno> {
-    if number == libc::AT_FDCWD {
-        Ok(Place::WorkingDirectory)
-    } else {
-        get(number).map(Place::Open)
-    }
-}
-
-/// A file that has just been opened enters the table when it reaches the program.
-impl<'js> Outcome<'js> for OwnedFd {
-    fn declaration() -> String {
-        "number".into()
-    }
-    fn or_failure() -> String {
-        "Opened".into()
-    }
-    fn into_value(self, ctx: &Ctx<'js>) -> JsResult<Value<'js>> {
-        let number = self.as_raw_fd();
-        FILES.with_borrow_mut(|files| files.insert(number, Arc::new(File::Own(self))));
-        Ok(Value::new_int(ctx.clone(), number))
-    }
-}
+use crate::descriptors::{File, Place, errno, get, place, remove};
+use crate::shapes::{record, tuple};
+use crate::values::{Bytes, BytesOrText, Text};
 
 record! {
     /// What `stat(2)` tells of a file. Times are milliseconds since 1970, with fractions.
@@ -240,39 +155,6 @@ fn seconds(time: f64) -> Timespec {
     }
 }
 
-fn locking(operation: i32) -> Result<FlockOperation, Errno> {
-    Ok(match operation {
-        operation if operation == libc::LOCK_EX => FlockOperation::LockExclusive,
-        operation if operation == libc::LOCK_SH => FlockOperation::LockShared,
-        operation if operation == libc::LOCK_UN => FlockOperation::Unlock,
-        operation if operation == libc::LOCK_EX | libc::LOCK_NB => FlockOperation::NonBlockingLockExclusive,
-        operation if operation == libc::LOCK_SH | libc::LOCK_NB => FlockOperation::NonBlockingLockShared,
-        _ => return Err(Errno::INVAL),
-    })
-}
-
-/// `F_OFD_SETLK` of `asm-generic/fcntl.h`, which all architectures share.
-const F_OFD_SETLK: libc::c_int = 37;
-
-fn lock_range(file: &File, operation: i32) -> Result<(), Errno> {
-    let kind = match operation & !libc::LOCK_NB {
-        libc::LOCK_EX => libc::F_WRLCK,
-        libc::LOCK_SH => libc::F_RDLCK,
-        libc::LOCK_UN => libc::F_UNLCK,
-        _ => return Err(Errno::INVAL),
-    };
-    // SAFETY: `flock` is plain numbers, for which zeros are valid: from the beginning (SEEK_SET, 0) to the end, whatever it is (0).
-    let mut range: libc::flock = unsafe { std::mem::zeroed() };
-    range.l_type = kind as _;
-    // SAFETY: the descriptor is open as long as `file` lives, and the kernel only reads `range` during the call.
-    let result = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), F_OFD_SETLK, &range) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(errno(io::Error::last_os_error()))
-    }
-}
-
 natives! {
     fn openat(directory: i32, path: Text, flags: u32, mode: u32) -> Result<OwnedFd, Errno> {
         open(&place(directory)?, &path.0, flags, mode)
@@ -284,7 +166,7 @@ natives! {
             return Ok(());
         }
         crate::event_loop::unwatch(file);
-        FILES.with_borrow_mut(|files| files.remove(&file)).map(drop).ok_or(Errno::BADF)
+        remove(file)
     }
 
     /// At most `maximum` bytes; empty at the end.
@@ -393,17 +275,6 @@ natives! {
     fn realpath(path: Text) -> Result<String, Errno> {
         let path = std::fs::canonicalize(path.0).map_err(errno)?;
         Ok(path.to_string_lossy().into_owned())
-    }
-
-    /// `LOCK_EX`, `LOCK_SH` or `LOCK_UN`, with `LOCK_NB`: without it, the whole program waits.
-    fn flock(file: i32, operation: i32) -> Result<(), Errno> {
-        fs::flock(&*get(file)?, locking(operation)?)
-    }
-
-    /// `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`, never waits.
-    /// EAGAIN: somebody has it.
-    fn lockRange(file: i32, operation: i32) -> Result<(), Errno> {
-        lock_range(&*get(file)?, operation)
     }
 
     fn isatty(file: i32) -> bool {

@@ -7,7 +7,8 @@ mod children;
 mod codecs;
 mod constants;
 mod declarations;
-pub mod files;
+mod files;
+mod locks;
 mod network;
 mod offloaded;
 pub mod process;
@@ -82,6 +83,7 @@ fn parameter<T: crate::values::Argument>(name: &str) -> String {
 const TABLE: &[(&str, &[Native])] = &[
     ("The process", process::NATIVES),
     ("Files", files::NATIVES),
+    ("Locks", locks::NATIVES),
     (
         "Network and pipes. The sockets do not block: EAGAIN means to `watch`.",
         network::NATIVES,

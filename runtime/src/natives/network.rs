@@ -9,9 +9,10 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, bind, shutdown, socket_with, sockopt};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::files::get;
 use super::natives;
-use crate::values::{Text, tuple};
+use crate::descriptors::get;
+use crate::shapes::tuple;
+use crate::values::Text;
 
 tuple! {
     /// The ends of a pipe.

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustix::ioctl::{NoArg, ioctl};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use super::files::{self, DirectoryEntry, Stat, get, place};
+use super::files::{self, DirectoryEntry, Stat};
+use crate::descriptors::{File, get, place};
 use crate::event_loop::offload;
 use crate::values::{Bytes, Text};
 
@@ -38,7 +39,7 @@ macro_rules! offloaded {
     };
 }
 
-fn write_all(file: &files::File, mut bytes: &[u8]) -> Result<(), Errno> {
+fn write_all(file: &File, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match rustix::io::write(file, bytes) {
             Ok(length) => bytes = &bytes[length..],

@@ -8,8 +8,10 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process;
 
-use super::{files, natives};
-use crate::values::{Never, Outcome, Text, record};
+use super::natives;
+use crate::descriptors::errno;
+use crate::shapes::record;
+use crate::values::{Never, Outcome, Text};
 
 record! {
     /// What `uname(2)` tells.
@@ -94,7 +96,7 @@ natives! {
     }
 
     fn cwd() -> Result<String, Errno> {
-        std::env::current_dir().map(|path| lossy(path.into_os_string())).map_err(files::errno)
+        std::env::current_dir().map(|path| lossy(path.into_os_string())).map_err(errno)
     }
 
     fn umask(mask: u32) -> u32 {

@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
-use super::files::get;
 use super::natives;
+use crate::descriptors::get;
 use crate::event_loop::{self, Ready, SignalNumber};
 use crate::values::{Callback, Ticket};
 
