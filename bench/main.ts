@@ -8,6 +8,7 @@
  * `timeline.svg` there. Needs root and what the end-to-end tests need. Not a test: nothing fails on a slow machine, and an agent that fails is a
  * row that says so.
  */
+import * as DateTime from "effect/DateTime"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -99,9 +100,11 @@ const agents: ReadonlyArray<Agent> = [
 const azureInits = agents.filter(({ azureInit }) => azureInit)
 const all = options["no-peers"] ? agents : [...agents, ...peers]
 
-const results: Record<string, unknown> = { date: new Date().toISOString().slice(0, 10), machine: machineName(), runs }
+const today = DateTime.formatIsoDateUtc(DateTime.nowUnsafe())
 
-print(`${machineName()}, ${runs} runs each, interleaved; ${new Date().toISOString().slice(0, 10)}`)
+const results: Record<string, unknown> = { date: today, machine: machineName(), runs }
+
+print(`${machineName()}, ${runs} runs each, interleaved; ${today}`)
 
 const variants: ReadonlyArray<readonly [string, Conditions]> = [
   ["First boot with a disc, systemd-hostnamed not running (a real first boot)", { disc: true, hostnamed: false }],
