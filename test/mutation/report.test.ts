@@ -60,18 +60,22 @@ describe("the mutation report", () => {
   it("knows the lines that guard ownership, modes, links, durability, secrets and limits", () => {
     const guards = [
       "if (!trusted(stat.uid) && stat.uid !== account.uid) {",
-      "await handle.chown(account.uid, account.gid)",
+      "const trusted = (uid: number) => uid === 0 || uid === linux.euid",
+      "yield* handle.chown(account.uid, account.gid)",
       "const mode = 0o600",
-      "const flags = constants.O_RDWR | constants.O_NOFOLLOW",
-      "() => Fs.lstat(path)",
-      "await file.sync()",
+      "const from = yield* linux.open(source, { noFollow: true })",
+      "{ access: \"write\", exclusive: true }",
+      "linux.lstat(place)",
+      "yield* file.sync",
       "if (size > maximumPool) {",
       "stdin: Redacted.value(password)"
     ]
     for (const source of guards) {
       assert.isTrue(isGuard(mutant({ file: "src/layers/linux/files.ts", source })), source)
     }
-    assert.isFalse(isGuard(mutant({ file: "src/layers/linux/files.ts", source: "let length = 0" })))
+    for (const source of ["let length = 0", "Effect.sync(() => {"]) {
+      assert.isFalse(isGuard(mutant({ file: "src/layers/live/Kvp.ts", source })), source)
+    }
     assert.isFalse(isGuard(mutant({ source: "const mode = 0o600" })))
   })
 

@@ -37,9 +37,9 @@ export interface Verdict {
 /** The least score of these folders, in per cent of the mutants that count. */
 const least: Readonly<Record<string, number>> = { "src/domain": 90, "src/programs": 90 }
 
-/** A line of a live layer that guards ownership, modes, links, durability, secrets or limits. */
+/** A line of a live layer, in the words of the service `Linux`, that guards ownership, modes, links, durability, secrets or limits. */
 const guards =
-  /\b[ug]id\b|owner|chown|chmod|mode\b|0o[0-7]+|O_[A-Z]+|lstat|readlink|[sS]ymbolic|link|sync\b|rename|[rR]edact|[pP]assword|secret|[mM]ax(imum)?[A-Z]?|limit|deadline/
+  /\be?[ug]id\b|trusted|owner|chown|chmod|mode\b|0o[0-7]+|O_[A-Z]+|noFollow|exclusive|lstat|readlink|[sS]ymbolic|link|(?<!Effect\.)sync\b|rename|[rR]edact|[pP]assword|secret|[mM]ax(imum)?[A-Z]?|limit|deadline/
 
 /** Whether a mutant's line guards something; there nothing may survive. */
 export const isGuard = ({ file, source }: Mutant): boolean =>

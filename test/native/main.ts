@@ -26,9 +26,10 @@ const onNodeOnly: Readonly<Record<string, string>> = {
   "test/layers/Telemetry.test.ts": "runs processes of its own on Node",
   "test/layers/WireServer.test.ts": "has a server in its own process",
   "test/layers/files.test.ts": "runs mkfifo synchronously",
-  "test/layers/flock.test.ts": "runs flock synchronously; platform/Linux.test.ts does the same for both",
-  "test/layers/flockHelper.test.ts": "is about the helper that Node needs",
-  "test/layers/homeFile.test.ts": "runs mkfifo synchronously"
+  "test/layers/lock.test.ts": "runs flock synchronously; platform/Linux.test.ts does the same for both",
+  "test/layers/lockHelper.test.ts": "is about the helper that Node needs",
+  "test/layers/homeFile.test.ts": "runs mkfifo synchronously",
+  "test/layers/trees.test.ts": "runs mkfifo synchronously"
 }
 
 const { positionals, values } = parseArgs({
