@@ -3,8 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
+import { defaults } from "../../src/domain/Settings.ts"
 import { HostnameError } from "../../src/errors/HostnameError.ts"
 import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
@@ -20,6 +23,19 @@ import { makeAgent, metadata } from "../support/agent.ts"
 import { turnsUntil } from "../support/turns.ts"
 
 const user = "azureuser"
+
+const disc: OvfEnvironment = {
+  username: Option.none(),
+  password: Option.none(),
+  hostname: Option.none(),
+  disablePasswordAuthentication: Option.none(),
+  publicKeys: [],
+  publicKeysWithoutValue: 0,
+  customData: Option.none(),
+  preprovisionedVm: false,
+  preprovisionedVmType: "None",
+  provisionGuestProxyAgent: false
+}
 
 /** The steps that run at the same time, in the order of the report. */
 const parallel = ["password", "keys", "sudo", "sshd", "hostname"] as const
@@ -150,5 +166,51 @@ describe("the order of reported failures", () => {
         locked.report(),
         /reason=no usable SSH key or password\|.*reason_2=[^|]+computerName\|.*reason_3=failed to provision password/
       )
+    }))
+})
+
+describe("the steps of the work", () => {
+  it.effect("are all under way at once as soon as the account is there", () =>
+    Effect.gen(function*() {
+      const begun = new Set<string>()
+      const begins = (step: Step) => Effect.andThen(Effect.sync(() => begun.add(step)), Effect.never)
+      const agent = makeAgent({
+        instead: Layer.mergeAll(
+          failing({}),
+          Layer.succeed(HostnameProvisioner, { set: () => begins("hostname") }),
+          Layer.succeed(PasswordProvisioner, { set: () => begins("password"), lock: () => begins("password") }),
+          Layer.succeed(SshProvisioner, {
+            installKeys: () => begins("keys"),
+            allowPasswords: () => begins("sshd"),
+            loginRefusals: () => Effect.succeed([])
+          }),
+          Layer.succeed(UserProvisioner, {
+            ensure: ({ name }) =>
+              Effect.succeed({ account: { name, uid: 1000, gid: 1000, home: `/home/${name}` }, problems: [] }),
+            grantSudo: () => begins("sudo")
+          })
+        )
+      })
+      const running = yield* Effect.forkChild(agent.boot)
+      yield* turnsUntil(() => begun.size === parallel.length)
+      assert.sameMembers([...begun], [...parallel])
+      yield* Fiber.interrupt(running)
+    }))
+
+  it.effect("look for what keeps out an owner who has a password that is set and that sshd takes, or none", () =>
+    Effect.gen(function*() {
+      const password = Option.some(Redacted.make("Correct-horse-7"))
+      const looked = Effect.fnUntraced(function*(disablePasswordAuthentication: boolean, set: boolean) {
+        const agent = makeAgent({
+          imds: [{ ...metadata, disablePasswordAuthentication }],
+          media: [Option.some({ ...disc, password: set ? password : Option.none() })],
+          settings: { password_provisioners: { ...defaults.password_provisioners, allow: true } }
+        })
+        assert.strictEqual(yield* agent.boot, 0)
+        return agent.ssh.calls.flatMap((call) => call._tag === "loginRefusals" ? [call.credentials] : [])
+      })
+      assert.deepStrictEqual(yield* looked(false, true), [{ key: true, password: true }])
+      assert.deepStrictEqual(yield* looked(true, true), [{ key: true, password: false }])
+      assert.deepStrictEqual(yield* looked(false, false), [{ key: true, password: false }])
     }))
 })
