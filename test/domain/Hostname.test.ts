@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { fromName, Hostname } from "../../src/domain/Hostname.ts"
 
@@ -34,6 +35,8 @@ describe("Hostname", () => {
       label(63),
       label(64),
       "a.b",
+      "a.b-c",
+      "a-b.c--de-f-gh",
       `${label(31)}.${label(32)}`,
       "web-1.example.com"
     ]
@@ -64,6 +67,14 @@ describe("Hostname", () => {
   ) {
     it(`rejects ${JSON.stringify(name)}`, () => assert.isFalse(accepts(name)))
   }
+
+  it("says what a host name is", () => {
+    const decoded = Schema.decodeUnknownResult(Hostname)("a_b")
+    assert.include(
+      Result.match(decoded, { onSuccess: String, onFailure: ({ message }) => message }),
+      "a host name of at most 64 letters, digits, '-' and '.', each label starting and ending with a letter or digit"
+    )
+  })
 
   it.effect.prop(
     "accepts what systemd accepts, and nothing else",

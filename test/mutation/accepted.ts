@@ -94,6 +94,22 @@ export const accepted: ReadonlyArray<Accepted> = [
 
   // domain
   {
+    file: "src/domain/Hostname.ts",
+    line: "() => text.length > maximumHostname && isDomainName(text) ?",
+    replacement: "true",
+    because: {
+      equivalent: "a shorter domain name whose first label is a host name is a host name, and was taken whole"
+    }
+  },
+  {
+    file: "src/domain/Hostname.ts",
+    line: "() => text.length > maximumHostname && isDomainName(text) ?",
+    replacement: "text.length >= maximumHostname",
+    because: {
+      equivalent: "a shorter domain name whose first label is a host name is a host name, and was taken whole"
+    }
+  },
+  {
     file: "src/domain/InstanceMetadata.ts",
     line: "(path ?? []).map(",
     because: { equivalent: "Effect's formatter gives plain keys, and a path where there is one; the type allows more" }
