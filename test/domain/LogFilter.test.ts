@@ -32,6 +32,7 @@ describe("LogFilter", () => {
     for (const name of ["warn", "warning", "WARNING"]) assert.deepStrictEqual(levels(name), ["ERROR", "WARN"], name)
     for (const name of ["error", "err", "fatal", "crit", "critical", "alert", "emerg"]) {
       assert.deepStrictEqual(levels(name), ["ERROR"], name)
+      assert.deepStrictEqual(levels(`debug,libazureinit::http=${name.toUpperCase()}`), ["ERROR"], name)
     }
     for (const name of ["info", "information", "informational", "notice"]) assert.lengthOf(levels(name), 3, name)
     assert.deepStrictEqual(levels("off,libazureinit::http=warning"), ["ERROR", "WARN"])
@@ -122,6 +123,11 @@ describe("LogFilter", () => {
       assert.strictEqual(inside(`off,${text}=info`), 0, text)
     }
     assert.strictEqual(inside("off, [request]=info ,azure_init=debug"), 3)
+    const quoted = { ...request, fields: new Map([["word", "a\"b"]]) }
+    assert.lengthOf(levels("off,[request{word=\"a\"b\"}]=info", "libazureinit", [quoted]), 3)
+    assert.lengthOf(levels("off,libazureinit[request]=info", "azure_init", [request]), 3)
+    assert.lengthOf(levels("off,http[request]=info", "azure_init", [request]), 0)
+    assert.lengthOf(levels("off,[request{=2}]=info", "libazureinit", [request]), 0)
   })
 
   it("lets all below a level's number pass, from 0 to 5", () => {
