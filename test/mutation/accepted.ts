@@ -20,7 +20,9 @@ export const accepted: ReadonlyArray<Accepted> = [
   {
     file: "src/layers/linux/homeFile.ts",
     line: "open(root === \"\" ? \"/\" : root",
-    because: { endToEnd: "test/e2e/boots.e2e.ts: only a real boot has the root /, and finds its keys there" }
+    because: {
+      endToEnd: "boots.e2e.ts, \"first boot: asks once, lets the owner in\": only a real boot has its keys below /"
+    }
   },
   {
     file: "src/layers/linux/homeFile.ts",
