@@ -61,6 +61,7 @@ describe("SshPublicKey", () => {
   it.effect("keeps an empty comment and one of several words, without what can't be printed", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* decode(`ssh-ed25519 ${blob}`)).comment, "")
+      assert.strictEqual((yield* decode(`ssh-ed25519 ${blob} my \u0007 laptop`)).comment, "my laptop")
       assert.strictEqual((yield* decode(`ssh-ed25519\t${blob} my  laptop\u0007\u202e é`)).comment, "my laptop é")
     }))
 
@@ -141,13 +142,47 @@ describe("SshPublicKey", () => {
 
   it.effect("refuses a PEM file as one, and no key after it", () =>
     Effect.gen(function*() {
-      const block = "-----BEGIN PUBLIC KEY-----\nMFkw\nAAAA\n-----END PUBLIC KEY-----"
+      const rsa = fixture("rsa.pub").trim()
+      const block = "-----BEGIN PUBLIC KEY-----\nMFkw\nx -----END\nAAAA\n-----END PUBLIC KEY-----"
       const { keys, rejected } = yield* decodeAll([
         `${block}\n${ed25519}`,
-        `---- BEGIN SSH2 PUBLIC KEY ----\nA\n${ed25519}`
+        `---- BEGIN SSH2 PUBLIC KEY ----\nA\n${rsa}`,
+        `${block}\ngarbage\n---- BEGIN SSH2 PUBLIC KEY ----\nA\n---- END SSH2 PUBLIC KEY ----\ngarbage`
       ])
-      assert.strictEqual(keys.length, 1)
-      assert.deepStrictEqual(rejected.map(placeOf), ["0, line 1", "1, line 1"])
+      assert.deepStrictEqual(keys.map(toLine), [ed25519, rsa])
+      const places = ["0, line 1", "1, line 1", "2, line 1", "2, line 6", "2, line 7", "2, line 10"]
+      assert.deepStrictEqual(rejected.map(placeOf), places)
+      assert.include(yield* whyNot("garbage -----BEGIN PUBLIC KEY-----"), "type is not one that sshd knows")
+    }))
+
+  it.effect("names each line that is no key, behind a good key too, and one by itself without its number", () =>
+    Effect.gen(function*() {
+      const { rejected } = yield* decodeAll([`${ed25519}\ngarbage\n\ngarbage\n`, "\n garbage\r\n"])
+      // printf garbage | openssl dgst -sha256 -binary | base64
+      const bad = {
+        fingerprint: "SHA256:eVtpBOVPgkEd9LDiejc6Ve6j+dZtrFqbzh3ZL3tAHaU",
+        why: "its type is not one that sshd knows"
+      }
+      assert.deepStrictEqual(rejected, [{ index: 0, line: 2, ...bad }, { index: 0, line: 4, ...bad }, {
+        index: 1,
+        ...bad
+      }])
+    }))
+
+  it.effect("takes only whole lines of base64 for the rest of a wrapped key", () =>
+    Effect.gen(function*() {
+      const [start, end] = [`ssh-ed25519 ${blob.slice(0, 40)}`, blob.slice(40)]
+      for (const rest of [`!${end}`, `${end}!`]) {
+        const { rejected } = yield* decodeAll([`${start}\n${rest}`])
+        assert.deepStrictEqual(rejected.map(placeOf), ["0, line 1", "0, line 2"], rest)
+      }
+      assert.strictEqual(toLine(yield* decode(`${start}\n${end} owner`)), `ssh-ed25519 ${blob} owner`)
+    }))
+
+  it.effect("finds a text without a key by what stands between its blanks", () =>
+    Effect.gen(function*() {
+      const { rejected } = yield* decodeAll(["# a comment", " \r\n# a comment\n"])
+      assert.strictEqual(rejected[0]?.fingerprint, rejected[1]?.fingerprint)
     }))
 
   it.effect("splits at line feeds only, as sshd does: what follows a carriage return is a comment", () =>

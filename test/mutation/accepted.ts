@@ -225,5 +225,118 @@ export const accepted: ReadonlyArray<Accepted> = [
     line: "iso.replace(/Z$/",
     replacement: "/Z/",
     because: { equivalent: "an instant of ISO 8601 has one Z" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const [, type = \"\", base64 = \"\", comment = \"\"]",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "the pattern matches every text, from its start to its end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const [, type = \"\", base64 = \"\", comment = \"\"]",
+    replacement: "[\"Stryker was here\"]",
+    because: { equivalent: "the pattern matches every text, from its start to its end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const [, type = \"\", base64 = \"\", comment = \"\"]",
+    replacement: "/([^ \\t]*)[ \\t]*([^ \\t]*)(.*)$/s",
+    because: { equivalent: "the pattern matches every text, from its start to its end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const [, type = \"\", base64 = \"\", comment = \"\"]",
+    replacement: "/^([^ \\t]*)[ \\t]*([^ \\t]*)(.*)/s",
+    because: { equivalent: "the pattern matches every text, from its start to its end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const firstWord = (text: string)",
+    because: { equivalent: "the pattern matches every text, from its start to its end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const rest = line.slice(end)",
+    replacement: "/[ \\t]+/",
+    because: { equivalent: "what follows the options begins with the blank that ends them" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "lines[at] ?? \"\") && typeof keyIn",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "the index is in range" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "lines[at] ?? \"\") && typeof keyIn",
+    replacement: "at <= lines.length",
+    because: { equivalent: "behind the last line stands the empty text, which adds nothing" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "const line = lines[at++] ?? \"\"",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "the index is in range" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "!/[ \\t]/.test(lines[at - 1] ?? \"\")",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "the index is in range" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "!pemEnd.test(lines[at - 1] ?? \"\")",
+    replacement: "\"Stryker was here!\"",
+    because: { equivalent: "the index is in range" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "while (at < lines.length) {",
+    replacement: "at <= lines.length",
+    because: { equivalent: "behind the last line stands the empty text, which is passed over" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "if (at > start) read = parse(",
+    replacement: "true",
+    because: { equivalent: "without more lines the same line is read once more" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "if (at > start) read = parse(",
+    replacement: "at >= start",
+    because: { equivalent: "without more lines the same line is read once more" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: ".replace(/=+$/, \"\")",
+    replacement: "/=+/",
+    because: { equivalent: "32 bytes end in one sign of padding, and base64 has none before" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: ".replace(/=+$/, \"\")",
+    replacement: "/=$/",
+    because: { equivalent: "32 bytes end in one sign of padding, and base64 has none before" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "comment: comment.replace(/[ \\t]+/g",
+    replacement: "/[ \\t]/g",
+    because: { equivalent: "the blanks are joined once more at the end" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "{ concurrency: \"unbounded\" }",
+    replacement: "{}",
+    because: { equivalent: "only the time differs in which the fingerprints are made" }
+  },
+  {
+    file: "src/domain/SshPublicKey.ts",
+    line: "{ concurrency: \"unbounded\" }",
+    replacement: "\"\"",
+    because: { equivalent: "only the time differs in which the fingerprints are made" }
   }
 ]
