@@ -369,7 +369,7 @@ describe("what is read of the machine", () => {
   it.each([
     ["", 1000],
     ["UID_MIN\t\t  500", 500],
-    ["# UID_MIN 1\n \tUID_MIN 2000 \nUID_MAX 60000", 2000],
+    ["# UID_MIN 1\n \tUID_MIN 700 \nUID_MAX 60000", 700],
     ["SYS_UID_MIN 100", 1000],
     ["UID_MIN 5x", 1000],
     ["UID_MIN 12345678901", 1000]
