@@ -309,7 +309,7 @@ describe("what an obstacle says", () => {
   says(
     "password that must be changed",
     { shadow: "alice:!:0:0:99999:7:::" },
-    `the password must be changed at the first login: ${run("chage -d -1 alice")}`
+    `the password must be changed at the first login: ${run("chage -d 1 -M -1 alice")}`
   )
   says(
     "password that expired",
