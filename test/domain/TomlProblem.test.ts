@@ -60,6 +60,50 @@ describe("TomlProblem", () => {
     })
   })
 
+  it.each([
+    ["Invalid value 'a\nb'", "'a\nb'"],
+    ["Invalid date-time 'abc'", "'abc'"],
+    ["Integer out of range '123'", "'123'"],
+    ["Cannot redefine table 'a.b'", "the table 'a.b' a second time"],
+    ["Cannot redefine existing key 'abc'", "'abc' a second time"],
+    ["Basic strings cannot contain newlines", "the end of the line in a text"],
+    ["Literal strings cannot contain newlines", "the end of the line in a text"],
+    ["Unterminated basic string", "the end of the file in a text"],
+    ["Unterminated literal string", "the end of the file in a text"],
+    ["Invalid escape '\\xy'", "the escape '\\xy'"],
+    ["Invalid unicode escape", "an escape that is no character"],
+    ["Invalid multiline string continuation", "text after a backslash that ends a line"],
+    ["Inline tables cannot end with a trailing comma", "a comma before '}'"],
+    ["Invalid control character", "a control character"],
+    ["Bare carriage return", "a carriage return by itself"]
+  ])("knows %j as a whole only, and where it stands", (message, found) => {
+    const described = TomlProblem.describe(`${message} at line 12, column 34`, "")
+    assert.deepStrictEqual([described.line, described.found], [12, found])
+    for (const other of [`Not ${message}`, `${message} yet`]) {
+      const { expected } = TomlProblem.describe(`${other} at line 12, column 34`, "")
+      assert.strictEqual(expected, "a TOML 1.0 document", other)
+    }
+  })
+
+  it("says what is expected behind a backslash that ends a line, and of a carriage return", () => {
+    const expected = (message: string) => TomlProblem.describe(message, "").expected
+    assert.strictEqual(expected("Invalid multiline string continuation"), "nothing after it on that line")
+    assert.strictEqual(expected("Bare carriage return"), "the end of a line as LF or CR LF")
+  })
+
+  it("tells what stands at the place, without blanks, and the end of a file behind its last line", () => {
+    const found = (message: string, document: string) => TomlProblem.describe(message, document).found
+    assert.strictEqual(found("Expected '=' at line 1, column 2", "a  b \nc"), "'b'")
+    assert.strictEqual(found("Expected '=' at line 9, column 1", "a"), "the end of the file")
+    assert.strictEqual(found("Expected '=' at line 1, column 1", "a\uFEFFb"), "'a\uFEFFb'")
+    assert.strictEqual(found("Expected '=' at line 1, column 1", "\uFEFFa"), "'a'")
+    assert.deepStrictEqual(TomlProblem.describe("Expected '='", "a"), {
+      found: "a mistake (Expected '=')",
+      expected: "a TOML 1.0 document"
+    })
+    assert.strictEqual(found("Not Expected '=' at line 1, column 1", "a"), "a mistake (Not Expected '=')")
+  })
+
   it("quotes no more than a report has room for", () => {
     assert.isBelow(said(`a = ${"x".repeat(10_000)}`).length, 150)
     assert.isBelow(said(`[a ${"x".repeat(10_000)}`).length, 150)
