@@ -1,6 +1,6 @@
 import * as Data from "effect/Data"
 
-/** The kernel has refused a call. Never reported as it is: whoever made the call knows what it was for, and makes its own error of it. */
+/** The kernel has refused a call. Never reported as it is: the caller knows what the call was for, and makes its own error of it. */
 export class LinuxError extends Data.TaggedError("LinuxError")<{
   /** The system call, such as `openat`. */
   readonly operation: string

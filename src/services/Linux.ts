@@ -87,9 +87,9 @@ export interface StandardOutput {
   readonly stat: Stat | undefined
   readonly isTerminal: boolean
   /**
-   * A descriptor of our own for the same file. The flag for not waiting belongs to the open file description, which is shared with whoever
-   * started the agent: a pipe or terminal is opened once more, for a description of its own. A socket cannot be, and is set not to wait, which
-   * is only this end of it. A regular file stays as it is, since its position is shared.
+   * A descriptor of our own for the same file. The flag for not waiting belongs to the open file description, which is shared with
+   * the caller's processes: a pipe or terminal is opened once more, for a description of its own. A socket cannot be, and is set not
+   * to wait, which is only this end of it. A regular file stays as it is, since its position is shared.
    */
   readonly output: Effect.Effect<Output, never, Scope.Scope>
 }
@@ -132,7 +132,7 @@ export interface ReadOptions {
  * The kernel's calls that Effect's own services lack.
  *
  * Files are opened with `O_CLOEXEC`, `O_NOCTTY` and `O_NONBLOCK`, so that a FIFO or a drive in a file's place holds up nobody. Names are
- * UTF-8; only the last part of a path can be kept from being followed, so whoever does not trust a directory opens it and goes on from there.
+ * UTF-8; only the last part of a path can be kept from being followed, so a caller that does not trust a directory opens it and continues from there.
  */
 export class Linux extends Context.Service<Linux, {
   /** The effective user's id, geteuid(2). */

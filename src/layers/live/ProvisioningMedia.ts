@@ -112,7 +112,8 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Linu
       const tryUnmount = (device: string) =>
         Effect.catch(
           unmount(device),
-          (error) => Effect.logError("Going on with a disc mounted", { error: error.message })
+          (error) =>
+            Effect.logError("Failed to unmount the provisioning disc, leaving it mounted", { error: error.message })
         )
 
       /** The table of mounts; device, directory and type come first in a row. */

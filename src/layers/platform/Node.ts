@@ -47,7 +47,7 @@ export const httpClient = (connectTimeout: Duration.Duration): Layer.Layer<HttpC
 /** What `effect/cli` needs to read its arguments and print help. */
 export const console = Layer.mergeAll(processes, NodeStdio.layer, NodeTerminal.layer)
 
-/** As systemd has it for services: what whoever starts the agent has set must not show in the modes of what it and its helpers make. */
+/** As systemd has it for services: the caller's must not show in the modes of what it and its helpers make. */
 const umask = 0o022
 
 /** Runs the agent as the process: signals interrupt it, finalizers run, the exit status is that of its error. */

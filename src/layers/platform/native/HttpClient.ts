@@ -166,7 +166,7 @@ class NativeResponse extends Inspectable.Class implements HttpClientResponse.Htt
   }
 
   pipe() {
-    // oxlint-disable-next-line prefer-rest-params
+    // oxlint-disable-next-line prefer-rest-params -- pipeArguments of effect/Pipeable takes the arguments object.
     return pipeArguments(this, arguments)
   }
 }

@@ -12,7 +12,7 @@ for (
       const controller = new AbortController()
       const told: Array<string> = []
       const gone = () => told.push("gone")
-      // oxlint-disable-next-line unicorn/prefer-add-event-listener
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the property itself is what is compared.
       controller.signal.onabort = (event: { readonly type: string }) => told.push(`on${event.type}`)
       controller.signal.addEventListener("abort", () => {
         told.push("first")
