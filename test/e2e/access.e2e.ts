@@ -76,7 +76,12 @@ const closed: ReadonlyArray<Closed> = [
     "administrator account has expired",
     `chage -E -1 ${username}`
   ),
-  ofAccount("a password that must be changed", `chage -d 0 ${username}`, mustChange, `chage -d -1 ${username}`),
+  ofAccount(
+    "a password that must be changed",
+    `chage -d 0 ${username}`,
+    mustChange,
+    `chage -d 1 -M -1 ${username}`
+  ),
   ofAccount(
     "a password that has expired",
     `chage -d 2020-01-01 -M 90 ${username}`,
