@@ -1,8 +1,8 @@
 /** Who is measured, and what each needs of a machine. */
 import { statSync } from "node:fs"
 import { join } from "node:path"
-import { repository } from "../src/fabric/host.ts"
-import type { TranscriptEntry } from "../src/fabric/transcript.ts"
+import { repository } from "../fabric/host.ts"
+import type { TranscriptEntry } from "../fabric/transcript.ts"
 
 /** One agent. */
 export interface Agent {

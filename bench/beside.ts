@@ -4,8 +4,8 @@
  */
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { startDhcp } from "../src/fabric/dhcpServer.ts"
-import { addresses } from "../src/fabric/platform.ts"
+import { startDhcp } from "../fabric/dhcpServer.ts"
+import { addresses } from "../fabric/platform.ts"
 import { configurations, hostPluginPort } from "./wireServer.ts"
 
 const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 /** What WALinuxAgent wants of WireServer before it provisions: a goal state that names configurations, and these (azurelinuxagent/common/protocol). */
-import { goalState as fabric } from "../src/fabric/documents.ts"
-import { addresses } from "../src/fabric/platform.ts"
+import { goalState as fabric } from "../fabric/documents.ts"
+import { addresses } from "../fabric/platform.ts"
 
 /** The host's plug-in for extensions; it is asked first, and 404 of it is an answer. */
 export const hostPluginPort = 32526

@@ -30,7 +30,6 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   services: ["domain", "errors"],
   programs: ["domain", "errors", "services"],
   layers: ["domain", "errors", "services"],
-  fabric: ["domain"],
   "main.ts": ["programs", "layers", "domain"],
   "index.ts": ["domain", "errors", "services", "programs", "layers"]
 }
@@ -68,7 +67,7 @@ describe("architecture", () => {
 
   it("meets the platform only in layers", () => {
     const wrong = files.filter(({ name, text }) =>
-      !/(^|\/)layers\//.test(name) && name !== "main.ts" && roomOf(name) !== "fabric"
+      !/(^|\/)layers\//.test(name) && name !== "main.ts"
       && (importsOf(text).some((target) => target.startsWith("node:"))
         || /\bprocess\.|\bDate\.now\b|\bnew Date\b|\bsetTimeout\b|\basync\b|\btry \{/.test(text))
     ).map(({ name }) => name)
@@ -77,7 +76,7 @@ describe("architecture", () => {
 
   it("takes nothing from Node and none of the natives outside the platform", () => {
     const wrong = files.filter(({ name, text }) =>
-      !name.startsWith("layers/platform/") && roomOf(name) !== "fabric"
+      !name.startsWith("layers/platform/")
       && (importsOf(text).some((target) => target.startsWith("node:")) ||
         /\bBuffer\.|\bprocess\.|\bnatives\./.test(text))
     ).map(({ name }) => name)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { join } from "node:path"
-import { agents, repository } from "../../src/fabric/host.ts"
+import { agents, repository } from "../../fabric/host.ts"
 import type { BrokenAgent } from "./broken/agent.ts"
 import { discFaults } from "./matrix/disc.ts"
 import { type Fault, tryBy } from "./matrix/Fault.ts"

@@ -4,13 +4,13 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
-import { type Companion, companion } from "../../src/fabric/companion.ts"
-import { repository } from "../../src/fabric/host.ts"
-import { usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
-import type { Playbook } from "../../src/fabric/playbook.ts"
-import { decodeAll } from "../../src/fabric/transcript.ts"
+import { type Companion, companion } from "../../fabric/companion.ts"
+import { repository } from "../../fabric/host.ts"
+import { usualPlaybook } from "../../fabric/loadPlaybook.ts"
+import type { Playbook } from "../../fabric/playbook.ts"
+import { decodeAll } from "../../fabric/transcript.ts"
 
-const program = join(import.meta.dirname, "../../src/fabric/main.ts")
+const program = join(import.meta.dirname, "../../fabric/main.ts")
 
 const directory = mkdtempSync(join(tmpdir(), "azure-fabric-e2e-"))
 // Another user writes here too.
@@ -161,7 +161,7 @@ describe("azure-fabric run", () => {
       "--clear-groups",
       "--",
       node,
-      join(shown, "src/fabric/main.ts"),
+      join(shown, "fabric/main.ts"),
       "run",
       "--",
       node,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { agents } from "../../src/fabric/host.ts"
+import { agents } from "../../fabric/host.ts"
 import { kinds } from "./hosts/kinds.ts"
 import { disc, hostname, owner, playbook, username, vmId } from "./hosts/overlay.ts"
 

@@ -5,10 +5,10 @@
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "vitest"
-import { agents, type Host, type Outcome, repository, start } from "../../src/fabric/host.ts"
-import { usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
+import { agents, type Host, type Outcome, repository, start } from "../../fabric/host.ts"
+import { usualPlaybook } from "../../fabric/loadPlaybook.ts"
 
-const demo = [agents.bundle[0], join(repository, "src/fabric/demo.ts")]
+const demo = [agents.bundle[0], join(repository, "fabric/demo.ts")]
 
 /** All that a demo could change: the disk, `/run`, `/tmp`, the mounts, the hostname and the processes. */
 const stateOf = (host: Host): Promise<string> =>

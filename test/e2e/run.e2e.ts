@@ -4,17 +4,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
-import { agents, repository } from "../../src/fabric/host.ts"
-import { endOf } from "../../src/fabric/hostOf.ts"
-import { usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
-import { decodeAll } from "../../src/fabric/transcript.ts"
+import { agents, repository } from "../../fabric/host.ts"
+import { endOf } from "../../fabric/hostOf.ts"
+import { usualPlaybook } from "../../fabric/loadPlaybook.ts"
+import { decodeAll } from "../../fabric/transcript.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "azure-fabric-run-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const fabric = async (...argv: ReadonlyArray<string>) => {
   const { status, stderr, stdout } = await endOf(
-    spawn(process.execPath, ["src/fabric/main.ts", ...argv], { cwd: repository })
+    spawn(process.execPath, ["fabric/main.ts", ...argv], { cwd: repository })
   )
   return { status, stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8") }
 }
@@ -68,7 +68,7 @@ describe("azure-fabric run as root", () => {
 
   it("--machine: passes SIGTERM on, and gives the command its standard input", async () => {
     const script = "trap 'echo terminated; exit 9' TERM; read -r line; echo \"$line\"; while :; do sleep 0.05; done"
-    const child = spawn(process.execPath, ["src/fabric/main.ts", "run", "--machine", "--", "sh", "-c", script], {
+    const child = spawn(process.execPath, ["fabric/main.ts", "run", "--machine", "--", "sh", "-c", script], {
       cwd: repository
     })
     let said = ""
@@ -86,7 +86,7 @@ describe("the demo", () => {
   it("says when there is no such agent, with status 2 and without a stack trace", async () => {
     for (const agent of ["missing", "/usr/bin/missing", "/etc/passwd"]) {
       const { status, stderr } = await endOf(
-        spawn(process.execPath, ["src/fabric/demo.ts", "--agent", agent], { cwd: repository })
+        spawn(process.execPath, ["fabric/demo.ts", "--agent", agent], { cwd: repository })
       )
       assert.strictEqual(
         stderr.toString("utf8"),
@@ -98,7 +98,7 @@ describe("the demo", () => {
 
   it("shows what an agent that does nothing has left out", async () => {
     const { status, stderr, stdout } = await endOf(
-      spawn(process.execPath, ["src/fabric/demo.ts", "--agent", "/bin/true"], { cwd: repository })
+      spawn(process.execPath, ["fabric/demo.ts", "--agent", "/bin/true"], { cwd: repository })
     )
     assert.strictEqual(stderr.toString("utf8"), "")
     assert.include(stdout.toString("utf8"), "This is not what it should be: see above.")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { setTimeout as sleep } from "node:timers/promises"
-import { repository } from "../../src/fabric/host.ts"
-import type { Playbook } from "../../src/fabric/playbook.ts"
+import { repository } from "../../fabric/host.ts"
+import type { Playbook } from "../../fabric/playbook.ts"
 import { type NspawnHost, startNspawn } from "./hosts/nspawn.ts"
 import {
   colleague,

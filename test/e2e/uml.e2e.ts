@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { agents } from "../../src/fabric/host.ts"
+import { agents } from "../../fabric/host.ts"
 import {
   disc,
   hostname,

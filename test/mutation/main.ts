@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { relative } from "node:path"
 import { parseArgs } from "node:util"
-import { wayOut } from "../../src/fabric/network.ts"
+import { wayOut } from "../../fabric/network.ts"
 import { judge, print } from "./report.ts"
 
 /**

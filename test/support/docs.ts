@@ -24,10 +24,11 @@ export const blocksOf = (document: string, text: string): ReadonlyArray<Block> =
     return { name: `${document}: ${lines[0]?.trim()}`, language, text: lines.join("\n") }
   })
 
-/** Every fenced block of both README.md and of the files of docs/. */
+/** Every fenced block of every README.md and of the files of docs/. */
 export const blocks: ReadonlyArray<Block> = [
   "README.md",
   "runtime/README.md",
+  "fabric/README.md",
   ...readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
 ].flatMap((document) => blocksOf(document, readFileSync(join(repository, document), "utf8")))
 

@@ -3,7 +3,7 @@
  * namespaces can show is in test/e2e; here is what they cannot.
  */
 import { assert, it } from "@effect/vitest"
-import { readPool } from "../../src/fabric/kvp.ts"
+import { readPool } from "../../fabric/kvp.ts"
 import {
   colleague,
   disc,

@@ -3,7 +3,7 @@
 # `unshare --net --pid --fork --kill-child sh namespace.sh`; says `ready PID` when it stands, its own process as the real machine counts,
 # and ends, and everything in the namespaces with it, when its standard input ends.
 set -eu
-. "$(dirname "$0")/../../src/fabric/closed.sh"
+. "$(dirname "$0")/../../fabric/closed.sh"
 
 exec 3<&0
 # `wait` also reaps what is left behind by others.

@@ -1,8 +1,8 @@
 /** Every kind of machine that runs here, as one: run this command on a fresh one, and show what is left. */
-import type { Outcome } from "../../../src/fabric/host.ts"
-import { type Host, start } from "../../../src/fabric/host.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
-import type { TranscriptEntry } from "../../../src/fabric/transcript.ts"
+import type { Outcome } from "../../../fabric/host.ts"
+import { type Host, start } from "../../../fabric/host.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
+import type { TranscriptEntry } from "../../../fabric/transcript.ts"
 import { startNspawn } from "./nspawn.ts"
 import { root, suites } from "./roots.ts"
 import { onUml } from "./uml.ts"

@@ -15,7 +15,7 @@ lower=$3
 tools=$4
 libraries=$5
 mark=$6
-. "$repository/src/fabric/closed.sh"
+. "$repository/fabric/closed.sh"
 
 # What ip(8) and systemd-nspawn keep below /run is not for the real machine.
 mount -t tmpfs -o mode=755 run /run

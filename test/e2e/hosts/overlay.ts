@@ -1,10 +1,10 @@
 /** What the end-to-end tests share: machines, what they look like after a boot, and what Azure has heard. */
 import { assert } from "@effect/vitest"
-import { type Disc, ovfEnvironment } from "../../../src/fabric/disc.ts"
-import { agents, type Host, start } from "../../../src/fabric/host.ts"
-import { type Pool, readPool } from "../../../src/fabric/kvp.ts"
-import { canLogin, type KeyPair, login, makeKeyPair, startSshd } from "../../../src/fabric/login.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
+import { type Disc, ovfEnvironment } from "../../../fabric/disc.ts"
+import { agents, type Host, start } from "../../../fabric/host.ts"
+import { type Pool, readPool } from "../../../fabric/kvp.ts"
+import { canLogin, type KeyPair, login, makeKeyPair, startSshd } from "../../../fabric/login.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
 
 export { agents, type Host }
 

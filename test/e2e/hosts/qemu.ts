@@ -2,7 +2,7 @@
  * An emulated VM: Debian with its cloud kernel under qemu, without KVM, so that it runs anywhere. It has what no namespace has: a kernel and
  * firmware of its own, an optical drive with a real disc in it, SMBIOS, udev, a first process that is systemd, a network card and DHCP.
  *
- * The VM's network is qemu's user-mode one in a network namespace of its own, which reaches nothing but the platform of src/fabric.
+ * The VM's network is qemu's user-mode one in a network namespace of its own, which reaches nothing but the platform of fabric.
  */
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -10,14 +10,14 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { companion } from "../../../fabric/companion.ts"
+import { writeDiscImage } from "../../../fabric/discImage.ts"
+import { agents, type Outcome, repository } from "../../../fabric/host.ts"
+import { endOf } from "../../../fabric/hostOf.ts"
+import type { KeyPair } from "../../../fabric/login.ts"
+import { type Platform, startPlatform } from "../../../fabric/platformProcess.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
 import { swapByteOrder } from "../../../src/domain/VmId.ts"
-import { companion } from "../../../src/fabric/companion.ts"
-import { writeDiscImage } from "../../../src/fabric/discImage.ts"
-import { agents, type Outcome, repository } from "../../../src/fabric/host.ts"
-import { endOf } from "../../../src/fabric/hostOf.ts"
-import type { KeyPair } from "../../../src/fabric/login.ts"
-import { type Platform, startPlatform } from "../../../src/fabric/platformProcess.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
 import { made } from "./roots.ts"
 
 const scripts = join(repository, "test/vm")

@@ -12,7 +12,7 @@ root=$3
 repository=$4
 directory=$5
 boots=$6
-. "$repository/src/fabric/closed.sh"
+. "$repository/fabric/closed.sh"
 
 memory=$directory/memory
 mkdir "$memory" "$directory/results"

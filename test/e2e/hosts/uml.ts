@@ -3,12 +3,12 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { writeDiscImage } from "../../../fabric/discImage.ts"
+import { writeHardware } from "../../../fabric/hardware.ts"
+import { agents, repository } from "../../../fabric/host.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
+import { decodeAll, type TranscriptEntry } from "../../../fabric/transcript.ts"
 import { swapByteOrder } from "../../../src/domain/VmId.ts"
-import { writeDiscImage } from "../../../src/fabric/discImage.ts"
-import { writeHardware } from "../../../src/fabric/hardware.ts"
-import { agents, repository } from "../../../src/fabric/host.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
-import { decodeAll, type TranscriptEntry } from "../../../src/fabric/transcript.ts"
 import { root, tools } from "./roots.ts"
 
 /** What the machine finds. */
@@ -63,7 +63,7 @@ export const onUml = async (
     write(join(uml, "playbook"), `${JSON.stringify(options.playbook)}\n`)
     write(join(uml, "command"), command)
     write(join(uml, "node"), agents.bundle[0])
-    write(join(uml, "fabric"), join(repository, "src/fabric/main.ts"))
+    write(join(uml, "fabric"), join(repository, "fabric/main.ts"))
     await writeDiscImage(join(directory, "disc.iso"), options.disc)
     const programs = tools()
     const ended = spawnSync(

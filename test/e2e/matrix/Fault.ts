@@ -1,8 +1,8 @@
 /** A row of the fault matrix, and the trial of an agent by it. */
-import type { Outcome } from "../../../src/fabric/host.ts"
-import { readPool } from "../../../src/fabric/kvp.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
-import type { TranscriptEntry } from "../../../src/fabric/transcript.ts"
+import type { Outcome } from "../../../fabric/host.ts"
+import { readPool } from "../../../fabric/kvp.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
+import type { TranscriptEntry } from "../../../fabric/transcript.ts"
 import { type Host, owner, playbook, settingsFile, stateOf, username, vmId } from "../hosts/overlay.ts"
 import { secrets, settings, startVm, undisturbed, type Vm, whole } from "./vms.ts"
 

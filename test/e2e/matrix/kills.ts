@@ -1,5 +1,5 @@
 /** The agent is ended from outside, at every stage and at any time. */
-import type { Answer } from "../../../src/fabric/playbook.ts"
+import type { Answer } from "../../../fabric/playbook.ts"
 import type { Boot, Fault } from "./Fault.ts"
 import { helpers } from "./helpers.ts"
 

@@ -1,6 +1,6 @@
 /** What IMDS and WireServer can do to an agent. */
 import { STATUS_CODES } from "node:http"
-import type { Answer } from "../../../src/fabric/playbook.ts"
+import type { Answer } from "../../../fabric/playbook.ts"
 import { disc } from "../hosts/overlay.ts"
 import type { Ending, Fault } from "./Fault.ts"
 import { discless, settings } from "./vms.ts"

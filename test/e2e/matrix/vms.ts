@@ -1,7 +1,7 @@
 /** The VMs that the faults meet, and what becomes of each when nothing disturbs it. */
-import { ovfEnvironment } from "../../../src/fabric/disc.ts"
-import { start } from "../../../src/fabric/host.ts"
-import type { Playbook } from "../../../src/fabric/playbook.ts"
+import { ovfEnvironment } from "../../../fabric/disc.ts"
+import { start } from "../../../fabric/host.ts"
+import type { Playbook } from "../../../fabric/playbook.ts"
 import { agents, type Host, hostname, owner, playbook, stateOf, username, vmId } from "../hosts/overlay.ts"
 
 /** A VM as Azure has it: what IMDS says and what the disc says. */

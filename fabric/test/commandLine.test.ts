@@ -6,10 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { encode } from "../../src/domain/KvpRecord.ts"
-import { parse } from "../../src/fabric/commandLine.ts"
-import { objectionToRunning } from "../../src/fabric/commands.ts"
-import type { Invocation } from "../../src/fabric/invocation.ts"
-import { loadPlaybook, usualPlaybook } from "../../src/fabric/loadPlaybook.ts"
+import { parse } from "../commandLine.ts"
+import { objectionToRunning } from "../commands.ts"
+import type { Invocation } from "../invocation.ts"
+import { loadPlaybook, usualPlaybook } from "../loadPlaybook.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "azure-fabric-test-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -151,7 +151,7 @@ describe("playbooks from files", () => {
 
 // Each starts programs, which a busy machine keeps waiting.
 describe("azure-fabric", { timeout: 30_000 }, () => {
-  const program = join(import.meta.dirname, "../../src/fabric/main.ts")
+  const program = join(import.meta.dirname, "../main.ts")
 
   const fabric = (...argv: ReadonlyArray<string>) =>
     new Promise<{ readonly status: number | string; readonly stdout: string; readonly stderr: string }>((resolve) => {

@@ -1,7 +1,6 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { maximumHealthDescription } from "../domain/ProvisioningReport.ts"
 import {
   basicInstanceDocument,
   type Document,
@@ -12,6 +11,9 @@ import {
 } from "./documents.ts"
 import type { Instance } from "./playbook.ts"
 import type { Endpoint } from "./transcript.ts"
+
+/** Bytes of UTF-8 that the description of a failure may have, in either form of the report. */
+export const maximumDescription = 4096
 
 /** The two addresses of Azure's platform that an agent speaks to. */
 export type Place = "imds" | "wireserver"
@@ -139,8 +141,8 @@ const problemOf = (received: Received): string | undefined => {
   const { description, subStatus } = { description: undefined, subStatus: undefined, ...details as object }
   if (!subStatuses.has(subStatus)) return "details.subStatus is unknown"
   if (typeof description !== "string") return "details.description is not text"
-  return Buffer.byteLength(description) > maximumHealthDescription
-    ? `details.description has more than ${maximumHealthDescription} bytes`
+  return Buffer.byteLength(description) > maximumDescription
+    ? `details.description has more than ${maximumDescription} bytes`
     : undefined
 }
 

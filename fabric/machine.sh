@@ -10,7 +10,7 @@ repository=$2
 lower=$3
 size=$4
 mark=$5
-. "$repository/src/fabric/closed.sh"
+. "$repository/fabric/closed.sh"
 
 machine=$directory/machine
 mkdir -p "$machine"

@@ -3,10 +3,10 @@ import * as Result from "effect/Result"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { decodeInstanceMetadata } from "../../src/domain/InstanceMetadata.ts"
-import { type Playbook, turn } from "../../src/fabric/playbook.ts"
-import { decodeImdsScenario, decodeWireserverScenario, withScenarios } from "../../src/fabric/scenario.ts"
+import { type Playbook, turn } from "../playbook.ts"
+import { decodeImdsScenario, decodeWireserverScenario, withScenarios } from "../scenario.ts"
 
-const directory = join(import.meta.dirname, "../fixtures/fabric/scenarios")
+const directory = join(import.meta.dirname, "../../test/fixtures/fabric/scenarios")
 const read = (name: string): string => readFileSync(join(directory, name), "utf8")
 
 const playbook: Playbook = {

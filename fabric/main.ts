@@ -2,7 +2,7 @@
 /**
  * azure-fabric: an Azure of one's own, see `azure-fabric --help`. With a path and nothing else,
  *
- *     node src/fabric/main.ts /path/of/TRANSCRIPT
+ *     node fabric/main.ts /path/of/TRANSCRIPT
  *
  * it is a platform that a program scripts, IMDS and WireServer on their real addresses in a network namespace, and loads no more than that takes.
  * Every line of standard input is a playbook (JSON, see playbook.ts) that is in force from then on, and answered by `ready` or `refused:`

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { connect, type Socket } from "node:net"
-import type { Answer, Playbook } from "../../src/fabric/playbook.ts"
-import { type Fabric, startFabric } from "../../src/fabric/server.ts"
-import type { TranscriptEntry } from "../../src/fabric/transcript.ts"
+import type { Answer, Playbook } from "../playbook.ts"
+import { type Fabric, startFabric } from "../server.ts"
+import type { TranscriptEntry } from "../transcript.ts"
 
 const instance = {
   username: "azureuser",

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { decode, decodeFile, type Playbook } from "../../src/fabric/playbook.ts"
-import { playbookSchema } from "../../src/fabric/playbookSchema.ts"
+import { decode, decodeFile, type Playbook } from "../playbook.ts"
+import { playbookSchema } from "../playbookSchema.ts"
 
 const instance = { username: "azureuser", hostname: "web-1", keys: [], disablePasswordAuthentication: true }
 
@@ -106,7 +106,7 @@ describe("its JSON Schema", () => {
     assert.strictEqual(
       readFileSync(file, "utf8"),
       playbookSchema(),
-      "stale: run `node src/fabric/main.ts schema >config/azure-fabric.schema.json`"
+      "stale: run `node fabric/main.ts schema >config/azure-fabric.schema.json`"
     )
   })
 

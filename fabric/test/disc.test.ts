@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
-import { type Disc, ovfEnvironment } from "../../src/fabric/disc.ts"
+import { type Disc, ovfEnvironment } from "../disc.ts"
 
 const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKnsTuJ1Yc5m3dT9m4W2m8gQ0Wv1bJ3w2y5H8rQ1eQbV <owner> & co"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { encode, records, recordSize } from "../../src/domain/KvpRecord.ts"
-import { readPool } from "../../src/fabric/kvp.ts"
+import { readPool } from "../kvp.ts"
 
 const step = {
   key: "azure-init-0.1.1|0b5c8f1e|INFO|provision|7",

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import { decodeInstanceMetadata } from "../../src/domain/InstanceMetadata.ts"
-import { documentNames } from "../../src/fabric/documentNames.ts"
-import { goalState, namedDocument } from "../../src/fabric/documents.ts"
-import { answer, endpointOf, type Place, type Received } from "../../src/fabric/platform.ts"
-import type { Instance } from "../../src/fabric/playbook.ts"
-import { find, parseXml } from "../../src/fabric/xml.ts"
+import { documentNames } from "../documentNames.ts"
+import { goalState, namedDocument } from "../documents.ts"
+import { answer, endpointOf, type Place, type Received } from "../platform.ts"
+import type { Instance } from "../playbook.ts"
+import { find, parseXml } from "../xml.ts"
 
 const instance: Instance = {
   username: "azureuser",

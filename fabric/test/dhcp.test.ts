@@ -12,7 +12,7 @@ import {
   option,
   respond,
   routeBytes
-} from "../../src/fabric/dhcp.ts"
+} from "../dhcp.ts"
 
 const lease: Lease = {
   address: "10.0.0.4",

@@ -13,7 +13,7 @@ export type { Host, Outcome, RunOptions } from "./hostOf.ts"
 export type { TranscriptEntry } from "./transcript.ts"
 
 /** The repository's directory, which the machine sees at the same place, read-only. */
-export const repository = join(import.meta.dirname, "../..")
+export const repository = join(import.meta.dirname, "..")
 
 /** The agents that `npm run build` makes, as commands. */
 export const agents = {

@@ -13,7 +13,7 @@ import { ChildProcessSpawner, make as makeSpawner } from "effect/process/ChildPr
 import * as Result from "effect/Result"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import { version } from "../domain/Version.ts"
+import { version } from "../src/domain/Version.ts"
 import type { Invocation } from "./invocation.ts"
 import { azure, type Listen } from "./server.ts"
 

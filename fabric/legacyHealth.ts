@@ -1,6 +1,6 @@
 import * as Result from "effect/Result"
-import { maximumHealthDescription } from "../domain/ProvisioningReport.ts"
 import { goalState } from "./documents.ts"
+import { maximumDescription } from "./platform.ts"
 import { find, parseXml } from "./xml.ts"
 
 /** Where a report names what the goal state has named, and what it has to be. */
@@ -37,7 +37,7 @@ export const problemOfLegacyReport = async (
   if (subStatus !== "Provisioning" && subStatus !== "ProvisioningFailed") return "Details/SubStatus is unknown"
   const description = find(health, "Details", "Description")?.text
   if (description === undefined) return "Details/Description is missing"
-  return Buffer.byteLength(description) > maximumHealthDescription
-    ? `Details/Description has more than ${maximumHealthDescription} bytes`
+  return Buffer.byteLength(description) > maximumDescription
+    ? `Details/Description has more than ${maximumDescription} bytes`
     : undefined
 }
