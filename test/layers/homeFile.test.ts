@@ -79,7 +79,7 @@ describe("writeUserFile: what belongs to somebody else", () => {
       yield* watchFiles({
         ownerOf: (path) => [`${root}/users`, `${root}/home/azureuser`].includes(path) ? { uid: 0 } : undefined
       })
-      assert.isTrue((yield* write(root, "/users/azureuser/.ssh/authorized_keys")).changed)
+      yield* write(root, "/users/azureuser/.ssh/authorized_keys")
       assert.strictEqual(readFileSync(`${root}${keys}`, "utf8"), content)
     }))
 })
@@ -102,20 +102,14 @@ describe("writeUserFile: modes and owners", () => {
       assert.include(calls, `sync ${root}/home/azureuser/a`)
       assert.strictEqual(mode(`${root}/home/azureuser/a/b/keys`), 0o600)
       assert.include(calls, `chown ${root}/home/azureuser/a/b/.keys.azure-init ${owner}`)
-      assert.deepStrictEqual(written, {
-        changed: true,
-        touched: [`${root}/home/azureuser/a/b`, `${root}/home/azureuser/a/b/keys`]
-      })
+      assert.deepStrictEqual(written, [`${root}/home/azureuser/a/b`, `${root}/home/azureuser/a/b/keys`])
     }))
 
   it.effect("leaves the mode of the home alone when others cannot write there, and reports only the file in it", () =>
     Effect.gen(function*() {
       const root = yield* home
       const calls = yield* watchFiles()
-      assert.deepStrictEqual(yield* write(root, "/home/azureuser/keys"), {
-        changed: true,
-        touched: [`${root}/home/azureuser/keys`]
-      })
+      assert.deepStrictEqual(yield* write(root, "/home/azureuser/keys"), [`${root}/home/azureuser/keys`])
       assert.deepStrictEqual(calls.filter((call) => /^ch(mod|own) \S+\/azureuser( |$)/.test(call)), [])
     }))
 
@@ -153,8 +147,10 @@ describe("writeUserFile: modes and owners", () => {
     Effect.gen(function*() {
       const root = yield* home
       chmodSync(`${root}/home`, 0o777)
-      assert.isTrue((yield* write(root)).changed)
-      assert.isTrue((yield* write(root, "/home/azureuser/keys")).changed)
+      yield* write(root)
+      yield* write(root, "/home/azureuser/keys")
+      assert.strictEqual(readFileSync(`${root}${keys}`, "utf8"), content)
+      assert.strictEqual(readFileSync(`${root}/home/azureuser/keys`, "utf8"), content)
       assert.strictEqual(mode(`${root}/home`), 0o777)
     }))
 
@@ -166,7 +162,7 @@ describe("writeUserFile: modes and owners", () => {
       assert.strictEqual(mode(`${root}/etc/keys`), 0o755)
       assert.include(calls, `chmod ${root}/etc/keys 755`)
       assert.isFalse(calls.some((call) => call.startsWith(`chown ${root}/etc/keys `)))
-      assert.deepStrictEqual(written.touched, [`${root}/etc/keys/azureuser`])
+      assert.deepStrictEqual(written, [`${root}/etc/keys/azureuser`])
     }))
 
   it.effect("refuses every directory outside the home that group or others can write, and names the first", () =>
@@ -248,7 +244,7 @@ describe("writeUserFile: what stands in the way", () => {
       mkdirSync(`${root}/end`)
       symlinkSync("/end", `${root}/chain/1`)
       for (let count = 2; count <= 41; count++) symlinkSync(String(count - 1), `${root}/chain/${count}`)
-      assert.isTrue((yield* write(root, "/chain/40/keys")).changed)
+      yield* write(root, "/chain/40/keys")
       assert.isTrue(existsSync(`${root}/end/keys`))
       const error = yield* Effect.flip(write(root, "/chain/41/other"))
       assert.strictEqual(error.path, `${root}/chain/41/other`)
@@ -260,7 +256,8 @@ describe("writeUserFile: what stands in the way", () => {
       const root = yield* home
       const gone = { ...account, home: "/home/gone" }
       assert.strictEqual((yield* Effect.flip(write(root, "/home/gone/keys", gone))).path, `${root}/home/gone`)
-      assert.isTrue((yield* write(root, "/etc/keys/gone", gone)).changed)
+      yield* write(root, "/etc/keys/gone", gone)
+      assert.strictEqual(readFileSync(`${root}/etc/keys/gone`, "utf8"), content)
       yield* watchFiles({
         before: (call) => {
           if (call === `stat ${root}/home/gone`) throw diskError()
@@ -272,19 +269,24 @@ describe("writeUserFile: what stands in the way", () => {
 })
 
 describe("writeUserFile: a file that is right already", () => {
+  /** A file that was written again has another one. */
+  const inodeOf = (root: string) => lstatSync(`${root}${keys}`).ino
+
   const again = (prepare: (root: string) => void) =>
     Effect.gen(function*() {
       const root = yield* home
       yield* write(root)
       prepare(root)
-      return { ...yield* write(root), root }
+      const before = inodeOf(root)
+      const written = yield* write(root)
+      return { changed: inodeOf(root) !== before, root, written }
     })
 
   it.effect("is not written again", () =>
     Effect.gen(function*() {
-      const { changed, root, touched } = yield* again(() => {})
+      const { changed, root, written } = yield* again(() => {})
       assert.isFalse(changed)
-      assert.deepStrictEqual(touched, [`${root}/home/azureuser/.ssh`, `${root}${keys}`])
+      assert.deepStrictEqual(written, [`${root}/home/azureuser/.ssh`, `${root}${keys}`])
     }))
 
   it.effect("is written again when its content, its mode or its number of names differs", () =>
@@ -311,7 +313,9 @@ describe("writeUserFile: a file that is right already", () => {
         const root = yield* home
         yield* write(root)
         yield* watchFiles({ ownerOf: (path) => path === `${root}${keys}` ? owner : undefined })
-        assert.isTrue((yield* write(root)).changed)
+        const before = inodeOf(root)
+        yield* write(root)
+        assert.notStrictEqual(inodeOf(root), before)
       }))
   }
 
@@ -332,7 +336,7 @@ describe("writeUserFile: a file that is right already", () => {
       yield* writeUserFile(root, account, keys, "")
       rmSync(`${root}${keys}`)
       assert.strictEqual(spawnSync("mkfifo", ["-m", "600", `${root}${keys}`]).status, 0)
-      assert.isTrue((yield* writeUserFile(root, account, keys, "")).changed)
+      yield* writeUserFile(root, account, keys, "")
       assert.isTrue(lstatSync(`${root}${keys}`).isFile())
     }))
 })

@@ -83,10 +83,10 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
       }
       yield* Effect.logInfo("Installing the SSH keys", { path: place, keys: keys.length })
       const content = keys.map((key) => `${toLine(key)}\n`).join("")
-      const { touched } = yield* writeUserFile(paths.root, account, place, content).pipe(
+      const written = yield* writeUserFile(paths.root, account, place, content).pipe(
         Effect.mapError((error) => new SshKeysError({ user: account.name, path: error.path, detail: error.detail }))
       )
-      yield* relabel(touched)
+      yield* relabel(written)
       return place
     }, Effect.withSpan("provision::ssh:provision_ssh"))
 
