@@ -10,6 +10,41 @@ import { build } from "../domain/Version.ts"
 import { UsageError } from "../errors/UsageError.ts"
 import { configOf, groupsOf, type Invocation } from "./invocation.ts"
 
+const groups = Flag.String("groups").pipe(
+  Flag.withAlias("g"),
+  Flag.withMetavar("GROUPS"),
+  Flag.withDescription(
+    "Groups of the administrator, separated by commas; may be repeated [env: AZURE_INIT_USER_GROUPS]"
+  ),
+  Flag.atLeast(0)
+)
+
+const sharedFlags = {
+  config: Flag.String("config").pipe(
+    Flag.withMetavar("CONFIG"),
+    Flag.withDescription(
+      "A settings file, or a directory of *.toml files, over the standard ones [env: AZURE_INIT_CONFIG]"
+    ),
+    Flag.optional
+  ),
+  version: Flag.Boolean("version").pipe(
+    Flag.withAlias("V"),
+    Flag.withDescription("Print the version and stop"),
+    Flag.withDefault(false)
+  ),
+  verbose: Flag.Boolean("verbose").pipe(
+    Flag.withDescription("With --version, print the commit, the engine and the target as well"),
+    Flag.withDefault(false)
+  )
+}
+
+const logs = Flag.Boolean("logs").pipe(Flag.withDescription("Remove the log file as well"), Flag.withDefault(false))
+
+const toUsageError = (error: CliError.CliError): UsageError =>
+  new UsageError({
+    detail: error._tag === "ShowHelp" ? error.errors.map((each) => each.message).join("; ") : error.message
+  })
+
 /**
  * Understands azure-init's command line (`main.rs`): flags, environment names and subcommands.
  *
@@ -18,34 +53,8 @@ import { configOf, groupsOf, type Invocation } from "./invocation.ts"
 export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   const asked: { invocation: Invocation } = { invocation: { _tag: "Nothing" } }
 
-  const root = Command.make("azure-init", {
-    groups: Flag.String("groups").pipe(
-      Flag.withAlias("g"),
-      Flag.withMetavar("GROUPS"),
-      Flag.withDescription(
-        "Groups of the administrator, separated by commas; may be repeated [env: AZURE_INIT_USER_GROUPS]"
-      ),
-      Flag.atLeast(0)
-    )
-  }).pipe(
-    Command.withSharedFlags({
-      config: Flag.String("config").pipe(
-        Flag.withMetavar("CONFIG"),
-        Flag.withDescription(
-          "A settings file, or a directory of *.toml files, over the standard ones [env: AZURE_INIT_CONFIG]"
-        ),
-        Flag.optional
-      ),
-      version: Flag.Boolean("version").pipe(
-        Flag.withAlias("V"),
-        Flag.withDescription("Print the version and stop"),
-        Flag.withDefault(false)
-      ),
-      verbose: Flag.Boolean("verbose").pipe(
-        Flag.withDescription("With --version, print the commit, the engine and the target as well"),
-        Flag.withDefault(false)
-      )
-    }),
+  const root = Command.make("azure-init", { groups }).pipe(
+    Command.withSharedFlags(sharedFlags),
     Command.withHandler(Effect.fnUntraced(function*(flags) {
       asked.invocation = flags.version
         ? yield* printVersion(flags.verbose)
@@ -56,9 +65,7 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
 
   const clean = Command.make(
     "clean",
-    {
-      logs: Flag.Boolean("logs").pipe(Flag.withDescription("Remove the log file as well"), Flag.withDefault(false))
-    },
+    { logs },
     Effect.fnUntraced(function*({ logs }) {
       const top = yield* root
       asked.invocation = top.version
@@ -72,12 +79,7 @@ export const parse = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   ).pipe(
     Effect.catchFilter(
       (error) => CliError.isCliError(error) ? Result.succeed(error) : Result.fail(error),
-      (error) =>
-        Effect.fail(
-          new UsageError({
-            detail: error._tag === "ShowHelp" ? error.errors.map((each) => each.message).join("; ") : error.message
-          })
-        )
+      (error) => Effect.fail(toUsageError(error))
     ),
     Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help] })
   )

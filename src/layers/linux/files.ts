@@ -75,101 +75,115 @@ export interface Files {
 export const randomName = (bytes: number): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
+/** What the functions below work with. */
+interface System {
+  readonly linux: Linux["Service"]
+  readonly path: Path.Path
+}
+
 const ifPresent = <A>(work: Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
-  Effect.catch(work, (error) => error.code === "ENOENT" ? Effect.succeed(undefined) : Effect.fail(error))
+  Effect.catchIf(work, (error) => error.code === "ENOENT", () => Effect.undefined)
 
-/** {@link Files} on the kernel's calls. */
-export const files: Effect.Effect<Files, never, Linux | Path.Path> = Effect.gen(function*() {
-  const linux = yield* Linux
-  const { basename, dirname } = yield* Path.Path
+/** Another name beside a place. */
+const beside = ({ path: { dirname } }: System, place: Place, name: string): Place =>
+  typeof place === "string"
+    ? `${dirname(place) === "/" ? "" : dirname(place)}/${name}`
+    : { directory: place.directory, name }
 
-  /** Another name beside a place. */
-  const beside = (place: Place, name: string): Place =>
-    typeof place === "string"
-      ? `${dirname(place) === "/" ? "" : dirname(place)}/${name}`
-      : { directory: place.directory, name }
-
-  const readBytes = (place: Place, options: ReadOptions = {}): Effect.Effect<Uint8Array, FileError> => {
-    const maximum = options.maximum ?? defaultMaximum
-    return linux.readFile(place, { maximum, noFollow: options.follow === false, slow: options.slow === true }).pipe(
-      Effect.mapError(({ code, detail }) =>
-        code === "EFBIG"
-          ? new FileError({ operation: "read", path: show(place), detail: `is larger than ${maximum} bytes` })
-          : new FileError({ operation: "read", path: show(place), detail: `${code}: ${detail}`, code })
-      )
+const readBytes = (
+  { linux }: System,
+  place: Place,
+  { follow = true, maximum = defaultMaximum, slow = false }: ReadOptions = {}
+): Effect.Effect<Uint8Array, FileError> =>
+  linux.readFile(place, { maximum, noFollow: !follow, slow }).pipe(
+    Effect.mapError(({ code, detail }) =>
+      code === "EFBIG"
+        ? new FileError({ operation: "read", path: show(place), detail: `is larger than ${maximum} bytes` })
+        : new FileError({ operation: "read", path: show(place), detail: `${code}: ${detail}`, code })
     )
-  }
-  const readText = (place: Place, options?: ReadOptions) =>
-    Effect.map(readBytes(place, options), (bytes) => decoder.decode(bytes))
+  )
 
-  const syncDirectory = (path: string) =>
-    Effect.scoped(
-      attempt("sync", path, Effect.flatMap(linux.open(path, { directory: true }), (directory) => directory.sync))
-    )
+const syncDirectory = ({ linux }: System, path: string) =>
+  Effect.scoped(
+    attempt("sync", path, Effect.flatMap(linux.open(path, { directory: true }), (directory) => directory.sync))
+  )
 
-  const makeDirectories = (path: string, mode: number): Effect.Effect<string | undefined, FileError> =>
-    attempt("create", path, linux.mkdir(path, mode)).pipe(
-      Effect.as<string | undefined>(path),
-      Effect.catch((error) => {
-        if (error.code === "ENOENT" && dirname(path) !== path) {
-          return Effect.flatMap(
-            makeDirectories(dirname(path), mode),
-            (first) => Effect.map(makeDirectories(path, mode), (own) => first ?? own)
-          )
-        }
-        return error.code === "EEXIST"
-          ? Effect.flatMap(
-            attempt("look at", path, linux.stat(path)),
-            ({ kind }) => kind === "directory" ? Effect.succeed(undefined) : Effect.fail(error)
-          )
-          : Effect.fail(error)
-      })
-    )
+const makeDirectories = (system: System, path: string, mode: number): Effect.Effect<string | undefined, FileError> => {
+  const { linux, path: { dirname } } = system
+  return attempt("create", path, linux.mkdir(path, mode)).pipe(
+    Effect.as<string | undefined>(path),
+    Effect.catchIf((error) => error.code === "ENOENT" && dirname(path) !== path, () =>
+      Effect.flatMap(
+        makeDirectories(system, dirname(path), mode),
+        (first) => Effect.map(makeDirectories(system, path, mode), (own) => first ?? own)
+      )),
+    Effect.catchIf((error) => error.code === "EEXIST" && error.path === path, (error) =>
+      Effect.flatMap(
+        attempt("look at", path, linux.stat(path)),
+        ({ kind }) => kind === "directory" ? Effect.undefined : Effect.fail(error)
+      ))
+  )
+}
 
-  const remove = (place: Place) =>
-    Effect.catch(
-      attempt("remove", place, linux.unlink(place)),
-      (error) => error.code === "ENOENT" ? Effect.void : Effect.fail(error)
-    )
+const remove = ({ linux }: System, place: Place) =>
+  Effect.catchIf(
+    attempt("remove", place, linux.unlink(place)),
+    (error) => error.code === "ENOENT",
+    () => Effect.void
+  )
 
-  const write = (place: Place, temporary: Place, content: string | Uint8Array, { mode, owner }: WriteOptions) =>
-    attempt(
-      "write",
-      place,
-      Effect.scoped(Effect.gen(function*() {
-        const file = yield* linux.open(temporary, { access: "write", create: 0o600, exclusive: true, noFollow: true })
-        yield* file.write(content)
-        if (owner !== undefined) yield* file.chown(owner.uid, owner.gid)
-        yield* file.chmod(mode)
-        yield* file.sync
-      }))
-    )
+const write = (
+  { linux }: System,
+  place: Place,
+  temporary: Place,
+  content: string | Uint8Array,
+  { mode, owner }: WriteOptions
+) =>
+  attempt(
+    "write",
+    place,
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* linux.open(temporary, { access: "write", create: 0o600, exclusive: true, noFollow: true })
+      yield* file.write(content)
+      if (owner !== undefined) yield* file.chown(owner.uid, owner.gid)
+      yield* file.chmod(mode)
+      yield* file.sync
+    }))
+  )
 
-  const writeAtomic: Files["writeAtomic"] = Effect.fnUntraced(function*(place, content, options) {
+const writeAtomic = Effect.fnUntraced(
+  function*(system: System, place: Place, content: string | Uint8Array, options: WriteOptions) {
+    const { linux, path: { basename, dirname } } = system
     // Always the same name, so that what a killed agent left behind goes away with the next one's.
     const usual = `.${typeof place === "string" ? basename(place) : place.name}.azure-init`
     // What cannot be removed, such as a directory that a user has put there, is left alone.
-    const free = yield* Effect.isSuccess(remove(beside(place, usual)))
-    const temporary = beside(place, free ? usual : `${usual}.${randomName(6)}`)
-    yield* write(place, temporary, content, options).pipe(
+    const free = yield* Effect.isSuccess(remove(system, beside(system, place, usual)))
+    const temporary = beside(system, place, free ? usual : `${usual}.${randomName(6)}`)
+    yield* write(system, place, temporary, content, options).pipe(
       Effect.andThen(options.check === undefined ? Effect.void : options.check(show(temporary))),
       Effect.andThen(attempt("rename", place, linux.rename(temporary, place))),
-      Effect.onError(() => Effect.ignore(remove(temporary)))
+      Effect.onError(() => Effect.ignore(remove(system, temporary)))
     )
     yield* typeof place === "string"
-      ? syncDirectory(dirname(place))
+      ? syncDirectory(system, dirname(place))
       : attempt("sync", place.directory.path, place.directory.sync)
-  })
+  }
+)
 
+/** {@link Files} on the kernel's calls. */
+export const files: Effect.Effect<Files, never, Linux | Path.Path> = Effect.gen(function*() {
+  const system: System = { linux: yield* Linux, path: yield* Path.Path }
+  const readText = (place: Place, options?: ReadOptions) =>
+    Effect.map(readBytes(system, place, options), (bytes) => decoder.decode(bytes))
   return {
-    readBytes,
+    readBytes: (place, options) => readBytes(system, place, options),
     readText,
-    readBytesIfPresent: (place) => ifPresent(readBytes(place)),
+    readBytesIfPresent: (place) => ifPresent(readBytes(system, place)),
     readTextIfPresent: (place) => ifPresent(readText(place)),
-    exists: (place) => Effect.isSuccess(linux.lstat(place)),
-    syncDirectory,
-    makeDirectories,
-    remove,
-    writeAtomic
+    exists: (place) => Effect.isSuccess(system.linux.lstat(place)),
+    syncDirectory: (path) => syncDirectory(system, path),
+    makeDirectories: (path, mode) => makeDirectories(system, path, mode),
+    remove: (place) => remove(system, place),
+    writeAtomic: (place, content, options) => writeAtomic(system, place, content, options)
   }
 })

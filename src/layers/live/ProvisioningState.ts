@@ -7,7 +7,7 @@ import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { ProvisioningState } from "../../services/ProvisioningState.ts"
-import { attempt, files } from "../linux/files.ts"
+import { attempt, type Files, files } from "../linux/files.ts"
 import { openLocked } from "../linux/lock.ts"
 
 /** azure-init's marker (`status.rs`): written when Azure has accepted Ready. */
@@ -15,6 +15,89 @@ const reportedSuffix = ".provisioned"
 
 /** Our own marker: everything is done, Azure has not yet accepted Ready. */
 const configuredSuffix = ".configured"
+
+/** Where the markers are, and what looks after them. */
+interface Markers {
+  readonly directory: string
+  readonly files: Files
+  readonly linux: Linux["Service"]
+  readonly path: Path.Path
+}
+
+const fileOf = ({ directory, path }: Markers, vmId: string, suffix: string) => path.join(directory, `${vmId}${suffix}`)
+
+const isPresent = (markers: Markers, vmId: VmId, suffix: string) =>
+  Effect.map(
+    Effect.forEach(spellings(vmId), (id) => markers.files.exists(fileOf(markers, id, suffix))),
+    (found) => found.includes(true)
+  )
+
+/** Whether nobody but this process's user could have put a marker there. */
+const isTrusted = ({ directory, linux }: Markers) =>
+  attempt("look at", directory, linux.stat(directory)).pipe(
+    Effect.map((status) => status.uid === linux.euid && (status.mode & 0o022) === 0)
+  )
+
+const prepareDirectory = Effect.fnUntraced(function*(markers: Markers) {
+  const { directory, files, path } = markers
+  const created = yield* files.makeDirectories(directory, 0o700)
+  if (created !== undefined) {
+    yield* Effect.logInfo("Made the directory for the markers", { path: directory })
+    yield* files.syncDirectory(path.dirname(created))
+  }
+  if (!(yield* isTrusted(markers))) {
+    return yield* new FileError({
+      operation: "trust",
+      path: directory,
+      detail: "it belongs to somebody else or others may write there: chown it to root, chmod it to 0700"
+    })
+  }
+}, Effect.withSpan("status:check_provision_dir"))
+
+const mark = (markers: Markers, vmId: VmId, suffix: string) =>
+  Effect.andThen(
+    prepareDirectory(markers),
+    markers.files.writeAtomic(fileOf(markers, vmId, suffix), "", { mode: 0o600 })
+  )
+
+const progress = Effect.fnUntraced(function*(markers: Markers, vmId: VmId) {
+  if (!(yield* Effect.orElseSucceed(isTrusted(markers), () => true))) {
+    yield* Effect.logWarning("Others may write where the markers are: not believing them", { path: markers.directory })
+    return "unprovisioned"
+  }
+  if (yield* isPresent(markers, vmId, reportedSuffix)) {
+    yield* Effect.logInfo("This VM is provisioned already")
+    return "reported"
+  }
+  yield* Effect.logInfo("This VM has to be provisioned")
+  return (yield* isPresent(markers, vmId, configuredSuffix)) ? "configured" : "unprovisioned"
+}, Effect.withSpan("status:is_provisioning_complete"))
+
+const markReported = Effect.fnUntraced(function*(markers: Markers, vmId: VmId) {
+  const marker = fileOf(markers, vmId, reportedSuffix)
+  yield* prepareDirectory(markers)
+  // One marker becomes the other, so that no moment shows both or neither.
+  const renamed = yield* Effect.forEach(spellings(vmId), (id) =>
+    Effect.isSuccess(
+      attempt("rename", marker, markers.linux.rename(fileOf(markers, id, configuredSuffix), marker))
+    ))
+  yield* renamed.includes(true)
+    ? markers.files.syncDirectory(markers.directory)
+    : markers.files.writeAtomic(marker, "", { mode: 0o600 })
+  yield* Effect.logInfo("Wrote the marker of a provisioned VM", { path: marker })
+}, Effect.withSpan("status:mark_provisioning_complete"))
+
+const clean = Effect.fnUntraced(function*({ directory, files, linux, path }: Markers) {
+  const entries = yield* attempt("list", directory, linux.list(directory)).pipe(
+    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([]))
+  )
+  const found = entries
+    .filter(({ name }) => name.endsWith(reportedSuffix) || name.endsWith(configuredSuffix))
+    .map(({ name }) => path.join(directory, name))
+  yield* Effect.forEach(found, files.remove)
+  if (found.length > 0) yield* files.syncDirectory(directory)
+  return found
+})
 
 /**
  * {@link ProvisioningState} as empty marker files, mode 0600, in the data directory of the settings.
@@ -29,86 +112,20 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings | Linu
     const settings = yield* CurrentSettings
     const linux = yield* Linux
     const path = yield* Path.Path
-    const { exists, makeDirectories, remove, syncDirectory, writeAtomic } = yield* files
-    const directory = `${paths.root}${settings.azure_init_data_dir.path}`
-
-    const present = (vmId: VmId, suffix: string) =>
-      Effect.map(
-        Effect.forEach(spellings(vmId), (id) => exists(path.join(directory, `${id}${suffix}`))),
-        (found) => found.includes(true)
-      )
-
-    /** Whether nobody but us could have put a marker there. */
-    const trusted = attempt("look at", directory, linux.stat(directory)).pipe(
-      Effect.map((status) => status.uid === linux.euid && (status.mode & 0o022) === 0)
-    )
-
-    const prepareDirectory = Effect.gen(function*() {
-      const created = yield* makeDirectories(directory, 0o700)
-      if (created !== undefined) {
-        yield* Effect.logInfo("Made the directory for the markers", { path: directory })
-        yield* syncDirectory(path.dirname(created))
-      }
-      if (!(yield* trusted)) {
-        return yield* new FileError({
-          operation: "trust",
-          path: directory,
-          detail: "it belongs to somebody else or others may write there: chown it to root, chmod it to 0700"
-        })
-      }
-    }).pipe(Effect.withSpan("status:check_provision_dir"))
-
-    const mark = (vmId: VmId, suffix: string) =>
-      Effect.andThen(
-        prepareDirectory,
-        writeAtomic(path.join(directory, `${vmId}${suffix}`), "", { mode: 0o600 })
-      )
-
+    const host = yield* files
+    const markers: Markers = {
+      directory: `${paths.root}${settings.azure_init_data_dir.path}`,
+      files: host,
+      linux,
+      path
+    }
     return ProvisioningState.of({
-      progress: Effect.fnUntraced(function*(vmId) {
-        if (!(yield* Effect.catch(trusted, () => Effect.succeed(true)))) {
-          yield* Effect.logWarning("Others may write where the markers are: not believing them", { path: directory })
-          return "unprovisioned"
-        }
-        if (yield* present(vmId, reportedSuffix)) {
-          yield* Effect.logInfo("This VM is provisioned already")
-          return "reported"
-        }
-        yield* Effect.logInfo("This VM has to be provisioned")
-        return (yield* present(vmId, configuredSuffix)) ? "configured" : "unprovisioned"
-      }, Effect.withSpan("status:is_provisioning_complete")),
-
-      markConfigured: (vmId) => mark(vmId, configuredSuffix),
-
-      markReported: Effect.fnUntraced(function*(vmId) {
-        const marker = path.join(directory, `${vmId}${reportedSuffix}`)
-        yield* prepareDirectory
-        // One marker becomes the other, so that no moment shows both or neither.
-        const renamed = yield* Effect.forEach(
-          spellings(vmId),
-          (id) =>
-            Effect.isSuccess(
-              attempt("rename", marker, linux.rename(path.join(directory, `${id}${configuredSuffix}`), marker))
-            )
-        )
-        yield* renamed.includes(true) ? syncDirectory(directory) : writeAtomic(marker, "", { mode: 0o600 })
-        yield* Effect.logInfo("Wrote the marker of a provisioned VM", { path: marker })
-      }, Effect.withSpan("status:mark_provisioning_complete")),
-
-      clean: Effect.gen(function*() {
-        const entries = yield* attempt("list", directory, linux.list(directory)).pipe(
-          Effect.catch((error) => error.code === "ENOENT" ? Effect.succeed([]) : Effect.fail(error))
-        )
-        const markers = entries
-          .filter(({ name }) => name.endsWith(reportedSuffix) || name.endsWith(configuredSuffix))
-          .map(({ name }) => path.join(directory, name))
-        yield* Effect.forEach(markers, remove)
-        if (markers.length > 0) yield* syncDirectory(directory)
-        return markers
-      }),
-
+      progress: (vmId) => progress(markers, vmId),
+      markConfigured: (vmId) => mark(markers, vmId, configuredSuffix),
+      markReported: (vmId) => markReported(markers, vmId),
+      clean: clean(markers),
       lock: (wait) =>
-        makeDirectories(path.dirname(paths.lockFile), 0o700).pipe(
+        host.makeDirectories(path.dirname(paths.lockFile), 0o700).pipe(
           Effect.andThen(
             openLocked(linux, paths.lockFile, { access: "readWrite", create: 0o600, noFollow: true }, wait)
           ),
