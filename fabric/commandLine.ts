@@ -69,15 +69,11 @@ const environment = Layer.mergeAll(
   )
 )
 
-/** Understands the command line (`argv` without the program's name). Prints help, the version, and what is wrong with the usage by itself; fails then. */
-export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invocation, CliError.CliError>> => {
-  const asked: { invocation: Invocation } = { invocation: { _tag: "Nothing" } }
-  const ask = (invocation: Invocation) =>
-    Effect.sync(() => {
-      asked.invocation = invocation
-    })
+/** Notes what the command line asks for. */
+type Ask = (invocation: Invocation) => Effect.Effect<void>
 
-  const serve = Command.make(
+const serve = (ask: Ask) =>
+  Command.make(
     "serve",
     {
       ...sources,
@@ -101,7 +97,8 @@ export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invoca
     "Be the platform until SIGTERM or the end of a pipe on standard input; says ready and where it listens"
   ))
 
-  const run = Command.make(
+const run = (ask: Ask) =>
+  Command.make(
     "run",
     {
       ...sources,
@@ -122,7 +119,8 @@ export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invoca
     "Run a command where Azure's two addresses are this platform and there is no other network; ends with its status"
   ))
 
-  const disc = Command.make(
+const disc = (ask: Ask) =>
+  Command.make(
     "disc",
     {
       playbook: sources.playbook,
@@ -160,25 +158,38 @@ export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invoca
       })
   ).pipe(Command.withDescription("Make the provisioning disc of a playbook's VM"))
 
-  const kvp = Command.make(
+const kvp = (ask: Ask) =>
+  Command.make(
     "kvp",
     { file: Argument.String("file") },
     ({ file }) => ask({ _tag: "Kvp", file })
   ).pipe(Command.withDescription("Print a KVP pool file as the host reads it; status 1 when something in it is wrong"))
 
-  const schema = Command.make("schema", {}, () => ask({ _tag: "Schema" })).pipe(
+const schema = (ask: Ask) =>
+  Command.make("schema", {}, () => ask({ _tag: "Schema" })).pipe(
     Command.withDescription("Print the JSON Schema of playbooks")
   )
 
-  const check = Command.make(
+const check = (ask: Ask) =>
+  Command.make(
     "check",
     { file: Argument.String("playbook") },
     ({ file }) => ask({ _tag: "Check", file })
   ).pipe(Command.withDescription("Say whether a playbook is one, and what is wrong with it"))
 
+/**
+ * Parses the command line (`argv` without the program's name). Prints help, the version, and what is wrong with the usage by itself;
+ * fails then.
+ */
+export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invocation, CliError.CliError>> => {
+  const asked: { invocation: Invocation } = { invocation: { _tag: "Nothing" } }
+  const ask: Ask = (invocation) =>
+    Effect.sync(() => {
+      asked.invocation = invocation
+    })
   const root = Command.make("azure-fabric").pipe(
     Command.withDescription("An Azure of one's own, which does what it is told, and misbehaves on request"),
-    Command.withSubcommands([serve, run, disc, kvp, schema, check])
+    Command.withSubcommands([serve(ask), run(ask), disc(ask), kvp(ask), schema(ask), check(ask)])
   )
   return Command.runWith(root, { version })(argv).pipe(
     Effect.map(() => asked.invocation),

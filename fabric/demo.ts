@@ -145,6 +145,24 @@ const showTelemetry = async (host: Host): Promise<void> => {
   for (const problem of pool.problems) print(`  ${problem}`)
 }
 
+/** Boots once more, where nothing is left to do; the demo's exit status. */
+const bootAgain = async (host: Host): Promise<number> => {
+  const requests = host.transcript()
+  title(`Second boot: ${agent.at(-1)}`)
+  await host.reboot()
+  const status = await boot(host)
+  const again = host.transcript().length - requests.length
+  print(`  requests: ${again}`)
+  const ready = requests.filter(({ answered, body }) => body === "{\"state\":\"Ready\"}" && answered === 200).length
+  const good = status === 0 && again === 0 && ready === 1
+  title(
+    good
+      ? "Provisioned once, Ready accepted once, nothing left to do on the second boot."
+      : "This is not what it should be: see above."
+  )
+  return good ? 0 : 1
+}
+
 const demo = async (): Promise<number> => {
   const lacking = obstacles({ disc: false })
   if (lacking.length > 0) {
@@ -184,8 +202,7 @@ const demo = async (): Promise<number> => {
     title(`First boot: ${agent.at(-1)}`)
     const first = await boot(host)
     title("What it asked and told the platform")
-    const requests = host.transcript()
-    requests.forEach(showRequest)
+    host.transcript().forEach(showRequest)
     if (first !== 0) {
       indented(await host.shell("cat /var/log/azure-init.log 2>&1 || true"))
       return 1
@@ -194,19 +211,7 @@ const demo = async (): Promise<number> => {
     if (ssh) await showLogin(host, key)
     await showTelemetry(host)
 
-    title(`Second boot: ${agent.at(-1)}`)
-    await host.reboot()
-    const second = await boot(host)
-    const again = host.transcript().length - requests.length
-    print(`  requests: ${again}`)
-    const ready = requests.filter(({ answered, body }) => body === "{\"state\":\"Ready\"}" && answered === 200).length
-    const good = second === 0 && again === 0 && ready === 1
-    title(
-      good
-        ? "Provisioned once, Ready accepted once, nothing left to do on the second boot."
-        : "This is not what it should be: see above."
-    )
-    return good ? 0 : 1
+    return await bootAgain(host)
   } finally {
     await host.stop()
   }

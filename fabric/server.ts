@@ -68,6 +68,35 @@ const close = async (server: Server): Promise<void> => {
   await once(server, "close")
 }
 
+/** A server, where it listens, and whether its packets vanish. */
+interface Listener {
+  readonly server: Server
+  readonly at: Listen
+  silent: boolean
+}
+
+/** Makes a server answer, refuse connections, or swallow packets. */
+const reach = async (
+  place: Place,
+  listener: Listener,
+  how: "answers" | "refused" | "silent"
+): Promise<void> => {
+  const { at, server } = listener
+  if ((how === "silent") !== listener.silent) {
+    if (at.host !== addresses[place]) throw new Error(`network.${place}: only ${addresses[place]} can be silent`)
+    await silence(at.host, how === "silent").catch((error: unknown) => {
+      throw new Error(
+        `network.${place}: silent needs iproute2 and a network namespace of the fabric's own (${
+          error instanceof Error ? error.message.trim() : String(error)
+        })`
+      )
+    })
+    listener.silent = how === "silent"
+  }
+  if (how === "refused") await close(server)
+  else if (how === "answers" && !server.listening) await listen(server, at)
+}
+
 /**
  * Starts a platform. Before its first playbook it resets every connection on which it is asked. `record` is called with each request, in the order in
  * which they came, and with what the playbook does about it, before that is done and before any delay.
@@ -111,40 +140,23 @@ export const startFabric = async (
       // A client that has gone away is none of our business.
       serve(place, request, response).catch(() => response.destroy())
     })
-  const servers = { imds: serverOf("imds"), wireserver: serverOf("wireserver") }
-  const listens = {
-    imds: await listen(servers.imds, wanted.imds),
-    wireserver: await listen(servers.wireserver, wanted.wireserver)
+  const start = async (place: Place): Promise<Listener> => {
+    const server = serverOf(place)
+    return { server, at: await listen(server, wanted[place]), silent: false }
   }
-  const silent = new Set<Place>()
-
-  const reach = async (place: Place, how: "answers" | "refused" | "silent"): Promise<void> => {
-    const { host } = listens[place]
-    if ((how === "silent") !== silent.has(place)) {
-      if (host !== addresses[place]) throw new Error(`network.${place}: only ${addresses[place]} can be silent`)
-      await silence(host, how === "silent").catch((error: unknown) => {
-        throw new Error(
-          `network.${place}: silent needs iproute2 and a network namespace of the fabric's own (${
-            error instanceof Error ? error.message.trim() : String(error)
-          })`
-        )
-      })
-      if (how === "silent") silent.add(place)
-      else silent.delete(place)
-    }
-    if (how === "refused") await close(servers[place])
-    else if (how === "answers" && !servers[place].listening) await listen(servers[place], listens[place])
-  }
+  const listeners = { imds: await start("imds"), wireserver: await start("wireserver") }
 
   return {
     play: async (next) => {
-      for (const place of places) await reach(place, next.network?.[place] ?? "answers")
+      for (const place of places) {
+        await reach(place, listeners[place], next.network?.[place] ?? "answers")
+      }
       playbook = next
       counts = noAnswers()
     },
-    listens,
+    listens: { imds: listeners.imds.at, wireserver: listeners.wireserver.at },
     stop: async () => {
-      for (const place of places) await close(servers[place])
+      for (const place of places) await close(listeners[place].server)
     }
   }
 }
