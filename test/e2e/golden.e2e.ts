@@ -51,7 +51,7 @@ const useradd = `${core}:create_user:useradd`
 const sshd = "provision:provision:update_ssh_config:update_sshd_config"
 
 describe("the recording of azure-init's first boot", () => {
-  it("has the same spans as ours in the log, but for those that docs/decisions.md gives a reason for", () =>
+  it("has the same spans as ours in the log, but for those that docs/decisions/0021-log-lines.md gives a reason for", () =>
     provisioned((_, log) => {
       assert.deepStrictEqual(
         only(spansOf(goldenLog), spansOf(log)),

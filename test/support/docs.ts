@@ -1,4 +1,4 @@
-/** The code blocks of the documents, and which test executes each. */
+/** The documents, their code blocks, and which test executes each. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -24,13 +24,21 @@ export const blocksOf = (document: string, text: string): ReadonlyArray<Block> =
     return { name: `${document}: ${lines[0]?.trim()}`, language, text: lines.join("\n") }
   })
 
-/** Every fenced block of every README.md and of the files of docs/. */
-export const blocks: ReadonlyArray<Block> = [
-  "README.md",
-  "runtime/README.md",
-  "fabric/README.md",
-  ...readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
-].flatMap((document) => blocksOf(document, readFileSync(join(repository, document), "utf8")))
+/** Where documents are: the folder, and whether those below it count. */
+const folders = [[".", false], ["docs", true], [".github", true], ["runtime", false], ["fabric", false]] as const
+
+/** Every document of the repository, in the order of the folders: its path and its text. */
+export const documents: ReadonlyArray<{ readonly path: string; readonly text: string }> = folders
+  .flatMap(([folder, recursive]) =>
+    readdirSync(join(repository, folder), { recursive, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .toSorted()
+      .map((name) => join(folder, name))
+  )
+  .map((path) => ({ path, text: readFileSync(join(repository, path), "utf8") }))
+
+/** Every fenced block of every document. */
+export const blocks: ReadonlyArray<Block> = documents.flatMap(({ path, text }) => blocksOf(path, text))
 
 /** Blocks of sh that no test can run, each with the reason; `sh -n` reads them. */
 export const notRun: Readonly<Record<string, string>> = {
