@@ -17,6 +17,7 @@ import { formatProblem } from "../src/errors/SettingsError.ts"
 import * as Live from "../src/layers/live/SettingsSource.ts"
 import { SettingsSource } from "../src/services/SettingsSource.ts"
 import { makeAgent, metadata } from "./support/agent.ts"
+import { edgesOf, importsBetweenRooms, reachable } from "./support/diagram.ts"
 import { type Block, block, blocks, blocksOf, needRoot, notRun, repository } from "./support/docs.ts"
 import { pathsBelow, temporaryRoot, writeFiles } from "./support/host.ts"
 
@@ -69,7 +70,18 @@ const tree = (directory: string) => ({ text }: Block): Promise<void> => {
   return Promise.resolve()
 }
 
+/** Every arrow is an import between rooms, and every import between rooms follows arrows. */
+const diagram = ({ text }: Block): Promise<void> => {
+  const arrows = edgesOf(text)
+  const imports = importsBetweenRooms(join(repository, "src"))
+  assert.isNotEmpty(imports)
+  assert.deepStrictEqual(arrows.filter((arrow) => !imports.includes(arrow)), [], "arrows that are no import")
+  assert.deepStrictEqual(imports.filter((each) => !reachable(arrows).includes(each)), [], "imports without arrows")
+  return Promise.resolve()
+}
+
 const others: Readonly<Record<string, (block: Block) => Promise<void>>> = {
+  "docs/architecture.md: flowchart BT": diagram,
   "docs/configuration.md: /etc/azure-init.toml:3: imds.retry_interval_secs: found \"soon\", expected a number of seconds from 0.01 to 86400":
     ({ text }) =>
       Effect.gen(function*() {
