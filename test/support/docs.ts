@@ -57,7 +57,7 @@ export const needRoot: ReadonlyArray<string> = [
   "docs/testing.md: npm ci && npm run build",
   "docs/testing.md: npm run demo -- --root /path/to/root",
   "docs/testing.md: npx azure-fabric check playbook.toml",
-  "docs/testing.md: npx azure-fabric run --machine -- curl -s -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"",
+  "docs/testing.md: npx azure-fabric run --machine -- curl -s -H Metadata:true \\",
   "docs/testing.md: npx azure-fabric disc --playbook playbook.toml --output disc.iso",
   "docs/testing.md: import assert from \"node:assert\""
 ]
