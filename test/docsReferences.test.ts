@@ -118,6 +118,15 @@ describe("the documents", () => {
     }
   })
 
+  it("have lines of at most 120 columns", () => {
+    const long = documents.flatMap(({ path, text }) =>
+      // The table of keys is generated from the settings.
+      (path === "docs/configuration.md" ? text.replaceAll(/^\| .*$/gm, "") : text).split("\n")
+        .filter((line) => line.length > 120).map((line) => `${path}: ${line}`)
+    )
+    assert.deepStrictEqual(long, [])
+  })
+
   it("list every decision in the index, in order, under its title", () => {
     const decisions = documents.filter(({ path }) => /^docs\/decisions\/\d{4}-/.test(path))
     const expected = decisions.map(({ path, text }, index) => {
