@@ -9,7 +9,7 @@ export const reportKey = "PROVISIONING_REPORT"
 /** The longest value that the kernel's KVP exchange carries, in bytes of UTF-8 (azure-init's `doc/kvp.md`). */
 export const maximumKvpReport = 1022
 
-/** The longest description that the health endpoint takes, in bytes of UTF-8 (`spec` of cloud-init's and WALinuxAgent's limit: 4096). */
+/** The longest description that the health endpoint takes, in bytes of UTF-8 (the limit in cloud-init's `helpers/azure.py`). */
 export const maximumHealthDescription = 4096
 
 const agent = `Azure-Init/${version}`

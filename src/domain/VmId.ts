@@ -10,7 +10,7 @@ export const VmId = Schema.String.check(
 /** See {@link VmId}. */
 export type VmId = typeof VmId.Type
 
-/** The id that azure-init uses where the firmware shows none (`spec/azure-init.md` 1.3). */
+/** The id that azure-init uses where the firmware shows none (its `main.rs`). */
 export const unknownVmId: VmId = VmId.make("00000000-0000-0000-0000-000000000000")
 
 const uuid = /^(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/i

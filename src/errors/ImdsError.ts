@@ -10,7 +10,7 @@ export class ImdsError extends Schema.TaggedError<ImdsError>()("ImdsError", {
   status: Schema.optionalKey(Schema.Int),
   attempts: Schema.Int
 }) {
-  /** cloud-init's texts for IMDS (`spec/peers.md` A9). */
+  /** cloud-init's texts for IMDS (`cloudinit/sources/azure/errors.py`). */
   get reason(): string {
     switch (this.kind) {
       case "http":

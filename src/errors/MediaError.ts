@@ -9,7 +9,7 @@ export class MediaError extends Schema.TaggedError<MediaError>()("MediaError", {
   /** What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`. */
   detail: Schema.String
 }) {
-  /** cloud-init's texts (`spec/peers.md` A9). */
+  /** cloud-init's texts (`cloudinit/sources/azure/errors.py`). */
   get reason(): string {
     switch (this.kind) {
       case "parse":

@@ -24,7 +24,7 @@ export const formatProblem = (problem: SettingsProblem): string =>
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", {
   problems: Schema.Array(SettingsProblem)
 }) {
-  /** Our own: azure-init reports "failed to load sshd config" here, which is a misnomer (fault 19). */
+  /** Our own: azure-init reports "failed to load sshd config" here, which is a misnomer. */
   get reason(): string {
     return "failed to load configuration"
   }

@@ -31,7 +31,7 @@ export interface Paths {
 /**
  * The standard places below a root prefix.
  *
- * Settings: both azure-init's code's paths and its documentation's (`spec/azure-init.md` 2.1, fault 30).
+ * Settings: both azure-init's code's paths and its documentation's (docs/compatibility.md, `settings-paths`).
  */
 export const rooted = (root: string): Paths => ({
   root,
