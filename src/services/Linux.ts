@@ -167,6 +167,8 @@ export class Linux extends Context.Service<Linux, {
   readonly chmod: (place: Place, mode: number) => Effect.Effect<void, LinuxError>
   /** fchownat(2), of a symbolic link the link itself. */
   readonly lchown: (place: Place, uid: number, gid: number) => Effect.Effect<void, LinuxError>
+  /** kill(2) of one process; `ESRCH` when there is none. */
+  readonly signal: (pid: number, signal: "SIGHUP") => Effect.Effect<void, LinuxError>
   /** sethostname(2) */
   readonly setHostname: (name: string) => Effect.Effect<void, LinuxError>
   /**

@@ -134,6 +134,7 @@ const watched = (linux: Linux["Service"]): Linux["Service"] => ({
   chmod: (place, mode) => linux.chmod(platformPlace(place), mode),
   lchown: (place, uid, gid) => linux.lchown(platformPlace(place), uid, gid),
   // What would change this machine is not for unit tests.
+  signal: () => Effect.die(new Error("a unit test signals a process of this machine")),
   setHostname: () => Effect.die(new Error("a unit test sets the name of this machine")),
   mount: () => Effect.die(new Error("a unit test mounts")),
   unmount: () => Effect.die(new Error("a unit test unmounts")),

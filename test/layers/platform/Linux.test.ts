@@ -258,6 +258,17 @@ describe("Linux: the machine", () => {
       yield* refused((linux, root) => linux.eject(`${root}/none`))
     }).pipe(Effect.provide(Platform.linux)))
 
+  it.effect("sends a signal to a process, and fails when there is none", () =>
+    Effect.gen(function*() {
+      const linux = yield* Linux
+      const spawner = yield* ChildProcessSpawner
+      const child = yield* spawner.spawn(ChildProcess.make("sleep", ["60"], { stdin: "ignore" }))
+      yield* linux.signal(child.pid, "SIGHUP")
+      assert.include(String((yield* Effect.flip(child.exitCode)).cause), "SIGHUP")
+      const gone = yield* Effect.flip(linux.signal(child.pid, "SIGHUP"))
+      assert.deepStrictEqual([gone.code, gone.operation, gone.path], ["ESRCH", "kill", String(child.pid)])
+    }).pipe(Effect.provide([Platform.linux, Platform.processes])))
+
   it.effect("writes to standard error without an effect, and knows what is behind it", () =>
     Effect.gen(function*() {
       const linux = yield* Linux

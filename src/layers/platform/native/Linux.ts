@@ -159,6 +159,8 @@ export const make = (system: Natives): Linux["Service"] => {
       Effect.asVoid(
         attempt(system, "fchownat", place, () => system.fchownat(base(place), nameOf(place), uid, gid, false))
       ),
+    signal: (pid, signal) =>
+      Effect.asVoid(attempt(system, "kill", String(pid), () => system.kill(pid, number(signal)))),
     setHostname: (name) => Effect.asVoid(attempt(system, "sethostname", "", () => system.sethostname(name))),
     mount: ({ device, directory, type }) =>
       Effect.asVoid(offload<number>(

@@ -110,6 +110,7 @@ export const linux: Linux["Service"] = Linux.of({
   realPath: (path) => attempt("realpath", path, () => Fs.realpathSync(path)),
   chmod: (place, mode) => attempt("fchmodat", place, () => Fs.chmodSync(nameOf(place), mode)),
   lchown: (place, uid, gid) => attempt("fchownat", place, () => Fs.lchownSync(nameOf(place), uid, gid)),
+  signal: (pid, signal) => attempt("kill", String(pid), () => void process.kill(pid, signal)),
   setHostname: (name) => byHelper("sethostname", "", "hostname", [name]),
   mount: ({ device, directory, type }) =>
     byHelper(
