@@ -15,6 +15,7 @@ import { ProvisioningMedia } from "../services/ProvisioningMedia.ts"
 import { ProvisioningState } from "../services/ProvisioningState.ts"
 import { SettingsLoaded } from "../services/SettingsLoaded.ts"
 import type { LoadedSettings } from "../services/SettingsSource.ts"
+import { SshProvisioner } from "../services/SshProvisioner.ts"
 import { VmIdentity } from "../services/VmIdentity.ts"
 import { applyPlan, failuresOf } from "./apply.ts"
 import { getEnvironment } from "./environment.ts"
@@ -31,6 +32,8 @@ const configure = Effect.fn("azure_init:provision")(function*(
   wrongGroups: ReadonlyArray<string>
 ) {
   const state = yield* ProvisioningState
+  const ssh = yield* SshProvisioner
+  yield* ssh.prepare
   const identity = yield* VmIdentity
   const { kernel, os } = yield* identity.software
   yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)

@@ -10,8 +10,8 @@ const golden = (name: string) => readFileSync(new URL(`../fixtures/golden/first-
 const goldenLog = golden("log.txt").toString().replaceAll(/\p{Cc}\[\d+m/gu, "")
 const goldenPool = decodePool(golden("kvp_pool_1.bin")).entries
 
-/** The keys and the lock need one answer of sshd's; who comes first asks, so which of them has the span depends on timing. */
-const asked = /^.*:(?:lock_user|get_authorized_keys_path_from_sshd):run_sshd_command/
+/** sshd is asked when provisioning begins, and not when the keys want to know, as the original does. */
+const asked = /^(?:provision|.*:get_authorized_keys_path_from_sshd):run_sshd_command/
 
 /** The spans that a log tells of, each with those around it, such as `provision:query:get`, and its target. */
 const spansOf = (log: string): ReadonlySet<string> =>

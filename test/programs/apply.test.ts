@@ -72,6 +72,7 @@ const failing = (script: Script) => {
       lock: (name) => after("password", (detail) => new PasswordError({ user: name, operation: "lock", detail }))
     }),
     Layer.succeed(SshProvisioner, {
+      prepare: Effect.void,
       installKeys: () =>
         Effect.as(after("keys", (detail) => new SshKeysError({ user, path: "/keys", detail })), "/keys"),
       allowPasswords: () => after("sshd", (detail) => new SshdConfigError({ path: "/sshd", detail })),
@@ -180,6 +181,7 @@ describe("the steps of the work", () => {
           Layer.succeed(HostnameProvisioner, { set: () => begins("hostname") }),
           Layer.succeed(PasswordProvisioner, { set: () => begins("password"), lock: () => begins("password") }),
           Layer.succeed(SshProvisioner, {
+            prepare: Effect.void,
             installKeys: () => begins("keys"),
             allowPasswords: () => begins("sshd"),
             loginRefusals: () => Effect.succeed([])

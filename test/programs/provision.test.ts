@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
@@ -13,6 +14,8 @@ import { SshdConfigError, SshKeysError } from "../../src/errors/SshError.ts"
 import { UserError, UserMissingError } from "../../src/errors/UserError.ts"
 import { VmIdentityError } from "../../src/errors/VmIdentityError.ts"
 import { WireServerError } from "../../src/errors/WireServerError.ts"
+import * as Media from "../../src/layers/test/ProvisioningMedia.ts"
+import { Imds } from "../../src/services/Imds.ts"
 import { goodKey, group, makeAgent, metadata, username, vmId } from "../support/agent.ts"
 import { turnsUntil } from "../support/turns.ts"
 
@@ -115,6 +118,23 @@ describe("provision: an account that lets nobody in", () => {
 })
 
 describe("provision: a first boot", () => {
+  it.effect("begins with what does not depend on Azure's answers, which another boot does not begin", () =>
+    Effect.gen(function*() {
+      const prepared = (options: Parameters<typeof makeAgent>[0]) =>
+        Effect.gen(function*() {
+          const agent = makeAgent(options)
+          const fiber = yield* Effect.forkChild(agent.boot)
+          yield* turnsUntil(() => agent.ssh.calls.length > 0 || fiber.pollUnsafe() !== undefined)
+          yield* Fiber.interrupt(fiber)
+          return agent.ssh.calls.map(({ _tag }) => _tag)
+        })
+      const silent = Layer.merge(Layer.succeed(Imds, { instance: Effect.never }), Media.make([Option.none()]).layer)
+      assert.deepStrictEqual(yield* prepared({ instead: silent }), ["prepare"])
+      for (const progress of ["configured", "reported"] as const) {
+        assert.deepStrictEqual(yield* prepared({ state: { progress: { [vmId]: progress } } }), [])
+      }
+    }))
+
   it.effect("does everything, then says Ready, then writes the marker", () =>
     Effect.gen(function*() {
       const agent = makeAgent({ groups: [group("adm"), group("video")] })

@@ -14,6 +14,7 @@ import { attempt, type Files, files } from "../linux/files.ts"
 import * as HomeFile from "../linux/homeFile.ts"
 import * as LoginRefusals from "./loginRefusals.ts"
 import { Sshd } from "./sshd.ts"
+import { makeReload } from "./sshdReload.ts"
 
 /**
  * The drop-in's name: sshd takes the first value of a keyword and reads the directory in the order of names, so this one is before cloud-init's
@@ -45,6 +46,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     const settings = (yield* CurrentSettings).ssh
     const subprocess = yield* Subprocess
     const sshd = yield* Sshd
+    const reload = yield* makeReload
 
     const relabel = Effect.fnUntraced(function*(touched: ReadonlyArray<string>) {
       if (!(yield* exists(`${paths.selinux}/enforce`))) return
@@ -151,7 +153,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
         }
         if (answer._tag === "Unanswered") {
           yield* Effect.logWarning("No sshd has checked its setting for passwords", { path, why: answer.why })
-          return yield* sshd.reload
+          return yield* reload(answer)
         }
         inForce = answer.values.get("passwordauthentication")
         if (inForce !== value) continue
@@ -160,7 +162,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
             "sshd still asks PAM by keyboard-interactive authentication, which may take passwords; set KbdInteractiveAuthentication no where that is not wanted"
           )
         }
-        return yield* sshd.reload
+        return yield* reload(answer)
       }
       return yield* new SshdConfigError({
         path: places.map((place) => place.path).join(", "),
@@ -171,6 +173,7 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     }, Effect.withSpan("provision::ssh:update_sshd_config"))
 
     return SshProvisioner.of({
+      prepare: sshd.begin,
       installKeys,
       allowPasswords,
       loginRefusals: yield* LoginRefusals.make(subprocess.run, sshd)

@@ -11,6 +11,7 @@ import { Paths } from "../../services/Paths.ts"
 import { saidBy, Subprocess, type SubprocessResult } from "../../services/Subprocess.ts"
 import { attempt, files, randomName } from "../linux/files.ts"
 import { removeTree } from "../linux/trees.ts"
+import { isUnchanged, makeReader } from "./sshdFiles.ts"
 
 /**
  * What sshd makes of its configuration: the value in force of each keyword (in lower case), all of them for one that is printed more than once, that
@@ -48,22 +49,24 @@ export const parse = (printed: string): ReadonlyMap<string, string> =>
 /**
  * Talking with sshd.
  *
- * `configuration` has sshd check its configuration and print what is in force, for one user (`Match` blocks count) or in general. It
+ * `begin` starts the general question in the background; it returns at once, and later calls do nothing.
+ *
+ * `configuration` has sshd check its configuration and print what is in force. In general it is asked anew each time. For a user the answer to
+ * the question of `begin` counts where it holds for all; otherwise sshd is asked for this user, once: what changes later, whether
+ * passwords are taken, is not to be had from a user's answer. It
  * asks `sshd -G`, which needs no host keys (OpenSSH 9.3), then `sshd -T`; that one wants a host key and its run-time directory, which are not
- * there before the first boot's end, so it is given a key for the moment and the directory. A user's answer is asked for once: what changes later, whether passwords are taken, is not to be had from it.
+ * there before the first boot's end, so it is given a key for the moment and the directory.
  *
  * `known` is what the last question has found out, the user's own answer before the general one; it asks nothing.
  *
- * `placesOf` finds the lines of sshd's configuration that match, as `file:line`; it follows no `Include` but that of the usual directory.
- *
- * `reload` has a running sshd read its configuration again; it never starts one, and it does not wait: a job of systemd that is
- * ordered behind us would never end.
+ * `placesOf` finds the lines of sshd's configuration that match, as `file:line`.
  */
 const make = Effect.gen(function*() {
   const paths = yield* Paths
   const linux = yield* Linux
   const { dirname } = yield* Path.Path
-  const { exists, makeDirectories, readTextIfPresent } = yield* files
+  const { makeDirectories } = yield* files
+  const readFiles = yield* makeReader
   const subprocess = yield* Subprocess
   const file = paths.root === "" ? [] : ["-f", paths.sshdConfig]
 
@@ -85,9 +88,8 @@ const make = Effect.gen(function*() {
     (path) => Effect.ignore(removeTree(linux, path))
   )
 
-  /** How this sshd is asked, in general and for a user, once that is known; the first question finds out, and the others wait for it. */
+  /** How this sshd is asked, in general and for a user, once that is known. */
   const ways = new Map<"general" | "user", ReadonlyArray<string>>()
-  const first = yield* Semaphore.make(1)
   const scope = yield* Effect.scope
 
   /** `sshd -T`, once more for each of the two things that it can lack. */
@@ -122,16 +124,13 @@ const make = Effect.gen(function*() {
     return result
   })
 
-  const ask = (user: string | undefined): Effect.Effect<SubprocessResult, SubprocessError | FileError> => {
-    const scope = user === undefined ? "general" : "user"
-    const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
-    const asked = (otherwise: Effect.Effect<SubprocessResult, SubprocessError | FileError>) =>
-      Effect.suspend(() => {
-        const way = ways.get(scope)
-        return way === undefined ? otherwise : sshd([...way, ...args])
-      })
-    return asked(first.withPermits(1)(asked(findWay(scope, args))))
-  }
+  const ask = (user: string | undefined): Effect.Effect<SubprocessResult, SubprocessError | FileError> =>
+    Effect.suspend(() => {
+      const scope = user === undefined ? "general" : "user"
+      const args = [...file, ...(user === undefined ? [] : ["-C", connection(user)])]
+      const way = ways.get(scope)
+      return way === undefined ? findWay(scope, args) : sshd([...way, ...args])
+    })
 
   const answers = new Map<string | undefined, Configuration>()
   const users = yield* Semaphore.make(1)
@@ -153,74 +152,49 @@ const make = Effect.gen(function*() {
       Effect.withSpan("provision::ssh:run_sshd_command")
     )
 
-  const placesOf = Effect.fnUntraced(function*(setting: RegExp) {
-    const directory = paths.sshdDropInDirectory
-    const names = yield* linux.list(directory).pipe(
-      Effect.map((entries) => entries.map(({ name }) => name)),
-      Effect.orElseSucceed(() => [])
-    )
-    const dropIns = names.filter((name) => name.endsWith(".conf")).sort().map((name) => `${directory}/${name}`)
-    const places = yield* Effect.forEach([...dropIns, paths.sshdConfig], (path) =>
-      readTextIfPresent(path).pipe(
-        Effect.orElseSucceed(() => undefined),
-        Effect.map((text = "") =>
-          text.split("\n").flatMap((line, index) => setting.test(line) ? [`${path}:${index + 1}`] : [])
-        )
-      ))
-    return places.flat()
-  })
+  /** The first general question, with the files as they were before it. */
+  let begun = false
+  const first = yield* Effect.cached(Effect.gen(function*() {
+    begun = true
+    const read = yield* readFiles
+    return { read, answer: yield* askAnew(undefined) }
+  }))
+
+  /** The first general answer where it is in force, holds for every user, and is not stale. */
+  const sameForAll = yield* Effect.cached(Effect.gen(function*() {
+    const now = yield* readFiles
+    if (!now.sameForAll) {
+      // It finds out how to ask.
+      if (begun) yield* first
+      return undefined
+    }
+    const { answer, read } = yield* first
+    return answer._tag === "InForce" && isUnchanged(read, now) ? answer : undefined
+  }))
 
   const configuration = (user?: string): Effect.Effect<Configuration> => {
-    if (user === undefined) return askAnew(undefined)
-    return users.withPermits(1)(Effect.suspend(() => {
-      const answer = answers.get(user)
-      return answer === undefined ? askAnew(user) : Effect.succeed(answer)
+    // The first question has found out how to ask, and its answer must not come after a newer one.
+    if (user === undefined) {
+      return Effect.suspend(() => begun ? Effect.andThen(first, askAnew(undefined)) : askAnew(undefined))
+    }
+    return users.withPermits(1)(Effect.gen(function*() {
+      return answers.get(user) ?? (yield* sameForAll) ?? (yield* askAnew(user))
     }))
   }
 
   const known = (user: string): Configuration | undefined =>
     [answers.get(user), answers.get(undefined)].find((answer) => answer?._tag === "InForce")
 
-  const reloadUnit = Effect.gen(function*() {
-    const units = ["ssh.service", "sshd.service"]
-    const states = yield* subprocess.run({
-      command: "systemctl",
-      args: ["is-active", ...units],
-      allow: [0, 1, 2, 3, 4],
-      timeout: "5 seconds"
-    })
-    // One that is just starting may have read the old setting; the job queues behind its start.
-    const running = new Set(["active", "activating", "reloading"])
-    const unit = units[states.stdout.trim().split("\n").findIndex((state) => running.has(state))]
-    if (unit === undefined) return
-    yield* subprocess.run({
-      command: "systemctl",
-      args: ["--no-block", "try-reload-or-restart", unit],
-      timeout: "5 seconds"
-    })
-    yield* Effect.logInfo("Reloaded sshd", { unit })
-  })
-
-  const signal = Effect.gen(function*() {
-    const pid = (yield* readTextIfPresent(`${paths.root}/run/sshd.pid`))?.trim() ?? ""
-    if (!/^[1-9][0-9]*$/.test(pid)) return
-    // The file may be older than this boot, its number somebody else's by now.
-    const comm = yield* readTextIfPresent(`${paths.root}/proc/${pid}/comm`)
-    if (comm?.trim() !== "sshd") return
-    yield* subprocess.run({ command: "kill", args: ["-HUP", pid] })
-    yield* Effect.logInfo("Reloaded sshd", { pid })
-  })
-
-  const reload: Effect.Effect<void> = exists(`${paths.root}/run/systemd/system`).pipe(
-    Effect.flatMap((systemd) => systemd ? reloadUnit : signal),
-    Effect.catch((error: FileError | SubprocessError) =>
-      Effect.logWarning("A running sshd is not reloaded; its setting for passwords applies after its next start", {
-        error: error.message
-      })
+  const placesOf = (setting: RegExp): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.map(
+      readFiles,
+      ({ files: found }) =>
+        found.flatMap(({ path, text }) =>
+          text.split("\n").flatMap((line, index) => setting.test(line) ? [`${path}:${index + 1}`] : [])
+        )
     )
-  )
 
-  return { configuration, known, placesOf, reload }
+  return { begin: Effect.asVoid(Effect.forkIn(first, scope)), configuration, known, placesOf }
 })
 
 /** See {@link make}. One for all layers that use it, since they share what sshd has answered. */

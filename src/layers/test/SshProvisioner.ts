@@ -21,6 +21,7 @@ export interface Script {
 
 /** One call, in the order in which they came. */
 export type Call =
+  | { readonly _tag: "prepare" }
   | { readonly _tag: "installKeys"; readonly account: UserAccount; readonly keys: ReadonlyArray<SshPublicKey> }
   | { readonly _tag: "allowPasswords"; readonly allowed: boolean }
   | {
@@ -45,6 +46,7 @@ export const make = (script: Script = {}): {
   const installed = new Map<string, ReadonlyArray<SshPublicKey>>()
   let passwords: boolean | undefined
   const service = SshProvisioner.of({
+    prepare: Effect.sync(() => void calls.push({ _tag: "prepare" })),
     installKeys: (account, keys) =>
       Effect.suspend(() => {
         calls.push({ _tag: "installKeys", account, keys })
