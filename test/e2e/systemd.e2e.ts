@@ -116,6 +116,47 @@ describe.each(suites)("%s with systemd", (suite) => {
       assert.notInclude(await host.shell("cat /var/log/azure-init.log"), "hostnamectl\"")
     }))
 
+  it("has a running sshd take the setting for passwords, by a signal where it can, and starts none", () =>
+    onSystemd(suite, {}, async (host) => {
+      await becomes(host, "azure-init.service", "active")
+      await becomes(host, "ssh.service", "active")
+      const takesPasswords = async () =>
+        (await host.run([
+          ..."ssh -o BatchMode=yes -o PreferredAuthentications=none -o StrictHostKeyChecking=no".split(" "),
+          "nobody@127.0.0.1"
+        ])).stderr.includes("password")
+      /** Runs the agent once more where sshd takes no passwords; what its log says of the reload. */
+      const provisionedAgain = async (prepare: string) => {
+        await host.shell(`
+echo 'PasswordAuthentication no' >/etc/ssh/sshd_config.d/00-azure-init.conf
+systemctl try-restart ssh.service
+rm -f /var/lib/azure-init/* /var/log/azure-init.log
+${prepare}`)
+        const { status, stderr } = await host.run(["/usr/bin/azure-init"])
+        assert.strictEqual(status, 0, stderr)
+        return host.shell("grep -oE 'program=systemctl}: .* new$|Reloaded sshd.*' /var/log/azure-init.log || true")
+      }
+      const mainPid = () => show(host, "ssh.service", "MainPID")
+      const bySystemctl = /^program=systemctl}: .* new\nReloaded sshd unit="?ssh\.service"?\n$/
+
+      assert.strictEqual(await provisionedAgain(""), `Reloaded sshd pid=${await mainPid()}\n`)
+      await waitFor("sshd takes passwords", takesPasswords)
+      assert.match(await provisionedAgain("rm /run/sshd.pid"), bySystemctl)
+      await waitFor("sshd takes passwords", takesPasswords)
+
+      // One that could not start again is left as it is.
+      assert.match(await provisionedAgain("mkdir /keys; mv /etc/ssh/ssh_host_* /keys"), bySystemctl)
+      await waitFor(
+        "the reload fails",
+        async () => (await host.shell("journalctl --no-pager -u ssh.service")).includes("Reload failed")
+      )
+      assert.isFalse(await takesPasswords())
+      await host.shell("mv /keys/* /etc/ssh; systemctl reset-failed; systemctl is-active ssh.service")
+
+      assert.strictEqual(await provisionedAgain("systemctl stop ssh.service"), "")
+      assert.strictEqual(await show(host, "ssh.service", "ActiveState"), "inactive")
+    }))
+
   it("boots: the owner gets in, nothing is degraded, and the second boot does nothing", () =>
     onSystemd(suite, {}, async (host) => {
       await becomes(host, "azure-init.service", "active")

@@ -83,6 +83,11 @@ describe("sshd's reload: under systemd", () => {
       ["is of a unit that cannot be found out", without("proc/4242/cgroup"), inForce()],
       ["would find no host key", without("etc/ssh/ed25519_key"), inForce()],
       ["would find an empty host key only", { ...running, "etc/ssh/ed25519_key": "" }, inForce()],
+      [
+        "has been given a host key for the question only",
+        { ...running, "run/azure-init/sshd-1/key": "key" },
+        inForce("pidfile /run/sshd.pid\nhostkey /run/azure-init/sshd-1/key\n")
+      ],
       ["does not say which host keys it has", running, inForce("pidfile /run/sshd.pid\n")],
       ["has not checked its configuration", running, { _tag: "Unanswered", why: "timed out" }]
     ] satisfies ReadonlyArray<readonly [string, Readonly<Record<string, string>>, Configuration]>

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Path from "effect/Path"
 import type { FileError } from "../../errors/FileError.ts"
 import type { SubprocessError } from "../../errors/SubprocessError.ts"
 import { Linux } from "../../services/Linux.ts"
@@ -30,6 +31,7 @@ export const makeReload = Effect.gen(function*() {
   const paths = yield* Paths
   const linux = yield* Linux
   const subprocess = yield* Subprocess
+  const { dirname } = yield* Path.Path
   const { exists, readTextIfPresent } = yield* files
   const below = (path: string) => `${paths.root}${path}`
 
@@ -46,9 +48,12 @@ export const makeReload = Effect.gen(function*() {
     yield* Effect.logInfo("Reloaded sshd", { pid })
   })
 
+  /** Whether sshd finds a host key there; not one that it was only given to be asked (`sshd -T -h`). */
   const isKey = (path: string) =>
     linux.stat(below(path)).pipe(
-      Effect.map(({ kind, size }) => kind === "file" && size > 0),
+      Effect.map(({ kind, size }) =>
+        kind === "file" && size > 0 && !below(path).startsWith(`${dirname(paths.lockFile)}/`)
+      ),
       Effect.orElseSucceed(() => false)
     )
 
