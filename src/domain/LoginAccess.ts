@@ -130,7 +130,7 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
 }
 
 /** match_pattern of OpenSSH's `match.c`: `*` and `?`. It goes back to the last `*` only, or many of them would take minutes. */
-const matches = (text: string, pattern: string): boolean => {
+export const matches = (text: string, pattern: string): boolean => {
   let at = 0
   let next = 0
   let star: { readonly next: number; at: number } | undefined

@@ -51,11 +51,11 @@ export const parse = (printed: string): ReadonlyMap<string, string> =>
  *
  * `begin` starts the general question in the background; it returns at once, and later calls do nothing.
  *
- * `configuration` has sshd check its configuration and print what is in force. In general it is asked anew each time. For a user the answer to
- * the question of `begin` counts where it holds for all; otherwise sshd is asked for this user, once: what changes later, whether
- * passwords are taken, is not to be had from a user's answer. It
- * asks `sshd -G`, which needs no host keys (OpenSSH 9.3), then `sshd -T`; that one wants a host key and its run-time directory, which are not
- * there before the first boot's end, so it is given a key for the moment and the directory.
+ * `configuration` has sshd check its configuration and print what is in force. In general it is asked anew each time. For a user
+ * the answer to the question of `begin` counts where it holds for all; otherwise sshd is asked for this user, once. What changes later, whether
+ * passwords are taken, is not to be had from a user's answer. sshd is asked by `sshd -G`, which needs no host keys (OpenSSH 9.3), then by
+ * `sshd -T`; that one wants a host key and its run-time directory, which are not there before the first boot's end, so it is given a key for
+ * the moment and the directory.
  *
  * `known` is what the last question has found out, the user's own answer before the general one; it asks nothing.
  *

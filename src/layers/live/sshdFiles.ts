@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Path from "effect/Path"
+import { matches } from "../../domain/LoginAccess.ts"
 import type { LinuxError } from "../../errors/LinuxError.ts"
 import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
@@ -34,13 +35,6 @@ const scan = (text: string) => {
   return { includes, plain }
 }
 
-/** glob(7) without brackets, which {@link plainInclude} does not take. A name's first dot has to be in the pattern. */
-const matcher = (pattern: string) => {
-  const source = pattern.replaceAll(/[.+]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")
-  const expression = new RegExp(`^${source}$`)
-  return (name: string) => name.startsWith(".") === pattern.startsWith(".") && expression.test(name)
-}
-
 /**
  * Reads the files of sshd's configuration by the rules of `sshd_config(5)`; nothing fails.
  *
@@ -59,7 +53,9 @@ export const makeReader = Effect.gen(function*() {
     const directory = dirname(pattern)
     if (!/[*?]/.test(pattern)) return Effect.succeed([pattern])
     if (/[*?]/.test(directory)) return Effect.succeed(undefined)
-    const isMeant = matcher(basename(pattern))
+    const last = basename(pattern)
+    // glob(7), without the brackets that a plain `Include` has not. A name's first dot has to be in the pattern.
+    const isMeant = (name: string) => name.startsWith(".") === last.startsWith(".") && matches(name, last)
     return linux.list(directory).pipe(
       Effect.map((entries) => entries.map(({ name }) => name).filter(isMeant).sort()),
       Effect.map((names) => names.map((name) => `${directory}/${name}`)),
