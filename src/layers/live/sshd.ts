@@ -194,7 +194,13 @@ const make = Effect.gen(function*() {
         )
     )
 
-  return { begin: Effect.asVoid(Effect.forkIn(first, scope)), configuration, known, placesOf }
+  const begin: Effect.Effect<void> = Effect.suspend(() => {
+    // Before the fiber runs, so that a question that comes at once waits for it.
+    begun = true
+    return Effect.asVoid(Effect.forkIn(first, scope))
+  })
+
+  return { begin, configuration, known, placesOf }
 })
 
 /** See {@link make}. One for all layers that use it, since they share what sshd has answered. */
