@@ -1,4 +1,4 @@
-import { shorten } from "./Settings.ts"
+import { shorten } from "./TomlTable.ts"
 
 /** What is wrong with a TOML document: where, what stands there, and what should. */
 export interface TomlProblem {

@@ -48,8 +48,8 @@ const http = (timeout: (settings: Settings) => Duration.Duration) =>
   Layer.unwrap(Effect.map(CurrentSettings, (values) => Platform.httpClient(timeout(values))))
 
 const concerns = Layer.mergeAll(
-  Imds.layer.pipe(Layer.provide(http(({ imds }) => imds.connection_timeout_secs))),
-  WireServer.layer.pipe(Layer.provide(http(({ wireserver }) => wireserver.connection_timeout_secs))),
+  Imds.layer.pipe(Layer.provide(http(({ imds }) => imds.connectionTimeout))),
+  WireServer.layer.pipe(Layer.provide(http(({ wireserver }) => wireserver.connectionTimeout))),
   ProvisioningMedia.layer,
   ProvisioningState.layer,
   AgentLog.layer,

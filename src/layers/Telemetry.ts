@@ -57,12 +57,12 @@ export const layer = (options: Options): Layer.Layer<never, never, CurrentSettin
 
     const log = Filters.parse("AZURE_INIT_LOG", options.logFilter)
     const environment = Filters.parse("AZURE_INIT_KVP_FILTER", options.kvpFilter)
-    const configured = Filters.parse("telemetry.kvp_filter", settings.telemetry.kvp_filter)
+    const configured = Filters.parse("telemetry.kvp_filter", settings.telemetry.kvpFilter)
     const kvpFilter = environment.filter ?? configured.filter ?? Filter.kvpDefault
 
     const sinks = yield* Sinks.make({
       standardError: options.standardError,
-      logFile: `${paths.root}${settings.azure_init_log_path.path}`,
+      logFile: `${paths.root}${settings.azureInitLogPath.path}`,
       filter: log.filter,
       clock
     })

@@ -118,7 +118,7 @@ export const applyPlan = Effect.fn("provision:provision")(function*(planned: Pla
   const sshd = Option.match(planned.plan, {
     onNone: () => nothing,
     onSome: ({ allowPasswords }) =>
-      settings.ssh.configure_sshd_password_authentication
+      settings.ssh.configureSshdPasswordAuthentication
         ? failuresOf(ssh.allowPasswords(allowPasswords).pipe(Effect.withSpan("provision:update_ssh_config")))
         : nothing
   })

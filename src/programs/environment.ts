@@ -32,7 +32,7 @@ const isComplete = Effect.fnUntraced(function*(disc: OvfEnvironment, passwordsAl
 
 /** Ends when IMDS has had its time: the grace after a complete disc has been read; never without one. */
 const graceIsOver = Effect.fnUntraced(function*(read: Deferred.Deferred<OvfEnvironment>) {
-  const { imds: { grace_with_media_secs: grace }, password_provisioners: { allow } } = yield* CurrentSettings
+  const { imds: { graceWithMedia: grace }, passwordProvisioners: { allow } } = yield* CurrentSettings
   if (Duration.isZero(grace)) return yield* Effect.never
   const disc = yield* Deferred.await(read)
   // Beside the wait, which counts from the moment when the disc has been read.

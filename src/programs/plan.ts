@@ -163,14 +163,14 @@ const decide = Effect.fnUntraced(function*(
     }
   }
   const { keys, notices, rejected } = yield* decideKeys(imds, media)
-  const passwordsAllowed = settings.password_provisioners.allow
+  const passwordsAllowed = settings.passwordProvisioners.allow
   const { disabled, password } = decidePassword(imds, media, passwordsAllowed)
   const user = username.value.value.value
   const access = decideAccess(environment, { user, keys, rejected, password, disabled, passwordsAllowed })
   const plan: ProvisioningPlan = {
     username: username.value.value,
-    groups: groups.length > 0 ? groups : settings.user_provisioners.groups,
-    createMissingGroups: settings.user_provisioners.create_missing_groups,
+    groups: groups.length > 0 ? groups : settings.userProvisioners.groups,
+    createMissingGroups: settings.userProvisioners.createMissingGroups,
     hostname: hostname.value,
     keys,
     password,

@@ -62,7 +62,7 @@ export const reportFailure = Effect.fnUntraced(
 export const reportInProgress = Effect.fnUntraced(
   function*(vmId: VmId): Effect.fn.Return<void, never, CurrentSettings | Kvp | WireServer | Scope.Scope> {
     const settings = yield* CurrentSettings
-    if (!settings.wireserver.report_in_progress) return
+    if (!settings.wireserver.reportInProgress) return
     const wireServer = yield* WireServer
     yield* flush.pipe(
       Effect.andThen(wireServer.inProgress(Report.inProgress(vmId))),

@@ -37,7 +37,7 @@ export const contract = (
           text: "[ssh]\nquery_sshd_config = false\n",
           table: { ssh: { query_sshd_config: false } }
         })
-        assert.isFalse(loaded.settings.ssh.query_sshd_config)
+        assert.isFalse(loaded.settings.ssh.querySshdConfig)
       }))
 
     it.effect("never fails: names the file and the key of a wrong value, and keeps the right ones", () =>
@@ -52,8 +52,8 @@ export const contract = (
         ]])
         assert.deepStrictEqual(loaded.warnings.map(({ key }) => key), ["nonsense"])
         assert.strictEqual(loaded.errors[0]?.file, loaded.files[0])
-        assert.deepStrictEqual(loaded.settings.imds.retry_interval_secs, defaults.imds.retry_interval_secs)
-        assert.notDeepEqual(loaded.settings.imds.request_timeout_secs, defaults.imds.request_timeout_secs)
+        assert.deepStrictEqual(loaded.settings.imds.retryInterval, defaults.imds.retryInterval)
+        assert.notDeepEqual(loaded.settings.imds.requestTimeout, defaults.imds.requestTimeout)
       }))
   })
 }

@@ -6,44 +6,64 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { decodeSettings, defaults, mergeTables, renderSettings } from "../../src/domain/Settings.ts"
+import { defaults, type Entry, table } from "../../src/domain/Settings.ts"
+import { decodeSettings, renderSettings } from "../../src/domain/SettingsDocument.ts"
+import { mergeTables } from "../../src/domain/TomlTable.ts"
 
 const tableOf = (text: string) => Result.getOrThrow(Toml.parse(text))
+
+/** The keys of the sections, by their names in the files. */
+const sectionKeys = Object.values<Entry>(table()).flatMap((section) =>
+  section._tag === "Section" ? Object.values(section.keys).map(({ name }) => [section.name, name] as const) : []
+)
 
 describe("Settings", () => {
   it("has azure-init's defaults", () => {
     const seconds = (duration: Duration.Duration) => Duration.toSeconds(duration)
     assert.deepStrictEqual(defaults.ssh, {
-      authorized_keys_path: ".ssh/authorized_keys",
-      query_sshd_config: true,
-      configure_sshd_password_authentication: true
+      authorizedKeysPath: ".ssh/authorized_keys",
+      querySshdConfig: true,
+      configureSshdPasswordAuthentication: true
     })
     assert.deepStrictEqual(
       [
-        defaults.imds.connection_timeout_secs,
-        defaults.imds.request_timeout_secs,
-        defaults.imds.retry_interval_secs,
-        defaults.imds.total_retry_timeout_secs
+        defaults.imds.connectionTimeout,
+        defaults.imds.requestTimeout,
+        defaults.imds.retryInterval,
+        defaults.imds.totalRetryTimeout
       ].map(seconds),
       [30, 60, 2, 300]
     )
     assert.deepStrictEqual(
       [
-        defaults.wireserver.connection_timeout_secs,
-        defaults.wireserver.read_timeout_secs,
-        defaults.wireserver.total_retry_timeout_secs
+        defaults.wireserver.connectionTimeout,
+        defaults.wireserver.readTimeout,
+        defaults.wireserver.totalRetryTimeout
       ].map(seconds),
       [60, 60, 1200]
     )
-    assert.strictEqual(defaults.wireserver.health_endpoint, "http://168.63.129.16/provisioning/health")
+    assert.strictEqual(defaults.wireserver.healthEndpoint, "http://168.63.129.16/provisioning/health")
     assert.isTrue(
-      defaults.provisioning_media.enable && defaults.azure_proxy_agent.enable && defaults.telemetry.kvp_diagnostics
+      defaults.provisioningMedia.enable && defaults.azureProxyAgent.enable && defaults.telemetry.kvpDiagnostics
     )
-    assert.isTrue(Option.isNone(defaults.telemetry.kvp_filter))
-    assert.strictEqual(defaults.azure_init_data_dir.path, "/var/lib/azure-init/")
-    assert.strictEqual(defaults.azure_init_log_path.path, "/var/log/azure-init.log")
-    assert.deepStrictEqual(defaults.user_provisioners.backends, ["useradd"])
-    assert.deepStrictEqual(defaults.password_provisioners, { backends: ["passwd"], allow: false })
+    assert.isTrue(Option.isNone(defaults.telemetry.kvpFilter))
+    assert.strictEqual(defaults.azureInitDataDir.path, "/var/lib/azure-init/")
+    assert.strictEqual(defaults.azureInitLogPath.path, "/var/log/azure-init.log")
+    assert.deepStrictEqual(defaults.userProvisioners.backends, ["useradd"])
+    assert.deepStrictEqual(defaults.passwordProvisioners, { backends: ["passwd"], allow: false })
+  })
+
+  it("names a key in code as in the files, in camel case and a duration without its unit", () => {
+    const inCode = (name: string) =>
+      name.replace(/_secs$/, "").replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase())
+    const walk = (entries: Readonly<Record<string, Entry>>): void => {
+      for (const [name, entry] of Object.entries(entries)) {
+        assert.strictEqual(name, inCode(entry.name))
+        if (entry._tag === "Section") walk(entry.keys)
+        else assert.strictEqual(entry.name.endsWith("_secs"), Duration.isDuration(entry.default), entry.name)
+      }
+    }
+    walk(table())
   })
 
   it("takes every key, integers for seconds included", () => {
@@ -88,14 +108,14 @@ path = "/srv/state"
 path = "/srv/agent.log"
 `))
     assert.deepStrictEqual([wrong, unknown], [[], []])
-    assert.strictEqual(Duration.toMillis(settings.imds.request_timeout_secs), 1500)
-    assert.strictEqual(Duration.toSeconds(settings.wireserver.retry_interval_secs), 3)
-    assert.deepStrictEqual(settings.telemetry.kvp_filter, Option.some("warn"))
+    assert.strictEqual(Duration.toMillis(settings.imds.requestTimeout), 1500)
+    assert.strictEqual(Duration.toSeconds(settings.wireserver.retryInterval), 3)
+    assert.deepStrictEqual(settings.telemetry.kvpFilter, Option.some("warn"))
     assert.deepStrictEqual(settings.distribution, Option.some("flatcar"))
-    assert.deepStrictEqual(settings.user_provisioners.backends, ["adduser", "useradd"])
-    assert.deepStrictEqual([...settings.user_provisioners.groups], ["adm", "video"])
-    assert.isFalse(settings.ssh.query_sshd_config)
-    assert.isTrue(settings.wireserver.report_in_progress && settings.password_provisioners.allow)
+    assert.deepStrictEqual(settings.userProvisioners.backends, ["adduser", "useradd"])
+    assert.deepStrictEqual([...settings.userProvisioners.groups], ["adm", "video"])
+    assert.isFalse(settings.ssh.querySshdConfig)
+    assert.isTrue(settings.wireserver.reportInProgress && settings.passwordProvisioners.allow)
   })
 
   const refused: ReadonlyArray<readonly [key: string, value: unknown]> = [
@@ -137,7 +157,7 @@ path = "/srv/agent.log"
       assert.deepStrictEqual(wrong.map((problem) => problem.key), [key])
       assert.isNotEmpty(wrong[0]?.found)
       assert.isNotEmpty(wrong[0]?.expected)
-      assert.deepStrictEqual(settings, { ...defaults, provisioning_media: { enable: false } })
+      assert.deepStrictEqual(settings, { ...defaults, provisioningMedia: { enable: false } })
     })
   }
 
@@ -206,14 +226,13 @@ path = "/srv/agent.log"
     const { settings, unknown, wrong } = decodeSettings(tableOf(uncommented))
     assert.deepStrictEqual([wrong, unknown], [[], []])
     assert.deepStrictEqual(
-      { ...settings, distribution: Option.none(), telemetry: { ...settings.telemetry, kvp_filter: Option.none() } },
+      { ...settings, distribution: Option.none(), telemetry: { ...settings.telemetry, kvpFilter: Option.none() } },
       defaults
     )
     const keys = (table: object) =>
       Object.entries(table).flatMap(([section, values]) => Object.keys(values).map((key) => `${section}.${key}`))
-    const { distribution: _, ...sections } = defaults
-    const { distribution: __, ...written } = tableOf(uncommented)
-    assert.deepStrictEqual(keys(written).sort(), keys(sections).sort())
+    const { distribution: _, ...written } = tableOf(uncommented)
+    assert.deepStrictEqual(keys(written).sort(), sectionKeys.map((names) => names.join(".")).sort())
     assert.deepStrictEqual(decodeSettings(tableOf(file)).settings, defaults)
   })
 
@@ -230,14 +249,11 @@ path = "/srv/agent.log"
     "takes any value of any key, or names the key and keeps the default",
     { value: Schema.Unknown },
     ({ value }) => {
-      const { distribution: _, ...sections } = defaults
-      for (const [section, keys] of Object.entries(sections)) {
-        for (const key of Object.keys(keys)) {
-          const { settings, unknown, wrong } = decodeSettings({ [section]: { [key]: value } })
-          assert.deepStrictEqual(unknown, [])
-          if (wrong.length > 0) {
-            assert.deepStrictEqual([wrong.map((problem) => problem.key), settings], [[`${section}.${key}`], defaults])
-          }
+      for (const [section, key] of sectionKeys) {
+        const { settings, unknown, wrong } = decodeSettings({ [section]: { [key]: value } })
+        assert.deepStrictEqual(unknown, [])
+        if (wrong.length > 0) {
+          assert.deepStrictEqual([wrong.map((problem) => problem.key), settings], [[`${section}.${key}`], defaults])
         }
       }
     }

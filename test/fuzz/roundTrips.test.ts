@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
-import { decodeSettings, renderSettings } from "../../src/domain/Settings.ts"
+import { decodeSettings, renderSettings } from "../../src/domain/SettingsDocument.ts"
 import * as SshPublicKey from "../../src/domain/SshPublicKey.ts"
 
 /** Text that XML 1.0 can hold; carriage returns are left out, since a parser turns them into line feeds. */

@@ -16,7 +16,7 @@ import { Hostname } from "../../src/domain/Hostname.ts"
 import * as KvpRecord from "../../src/domain/KvpRecord.ts"
 import * as LogFilter from "../../src/domain/LogFilter.ts"
 import { reportKey } from "../../src/domain/ProvisioningReport.ts"
-import { renderSettings } from "../../src/domain/Settings.ts"
+import { renderSettings } from "../../src/domain/SettingsDocument.ts"
 import * as SshPublicKey from "../../src/domain/SshPublicKey.ts"
 import { GroupName, Username } from "../../src/domain/Username.ts"
 import { spellings, VmId } from "../../src/domain/VmId.ts"
@@ -89,7 +89,7 @@ const emptied = (directory: string): Effect.Effect<void> =>
   })
 
 /** One attempt: the interval leads beyond the total, so that no trouble is waited out. */
-const once = { retry_interval_secs: Duration.seconds(20), total_retry_timeout_secs: Duration.seconds(20) }
+const once = { retryInterval: Duration.seconds(20), totalRetryTimeout: Duration.seconds(20) }
 
 const settings = Layer.succeed(CurrentSettings, platformSettings({ imds: once, wireserver: once }))
 
@@ -280,7 +280,7 @@ const http: Target = {
         CurrentSettings,
         platformSettings({
           imds: { ...once, endpoint: origin },
-          wireserver: { ...once, health_endpoint: `${origin}/provisioning/health` }
+          wireserver: { ...once, healthEndpoint: `${origin}/provisioning/health` }
         })
       )
       const services = Layer.mergeAll(ImdsLive.layer, WireServerLive.layer).pipe(

@@ -107,9 +107,9 @@ const ask = Effect.fnUntraced(function*(
 const errorOf = (exit: Exit.Exit<unknown, ImdsError>): Effect.Effect<ImdsError> => Effect.orDie(Effect.flip(exit))
 
 const short = {
-  retry_interval_secs: Duration.seconds(2),
-  total_retry_timeout_secs: Duration.seconds(10),
-  request_timeout_secs: Duration.seconds(4)
+  retryInterval: Duration.seconds(2),
+  totalRetryTimeout: Duration.seconds(10),
+  requestTimeout: Duration.seconds(4)
 }
 
 describe("live Imds", () => {
@@ -231,7 +231,7 @@ describe("live Imds", () => {
       assert.deepStrictEqual(times, [0, 6000])
       assert.strictEqual(took, 10_000)
       assert.strictEqual(error.kind, "timeout")
-      const cut = yield* ask([{ hang: "answer" }], { ...short, total_retry_timeout_secs: Duration.seconds(9) })
+      const cut = yield* ask([{ hang: "answer" }], { ...short, totalRetryTimeout: Duration.seconds(9) })
       assert.deepStrictEqual(cut.times, [0, 6000])
       assert.strictEqual(cut.took, 9000)
     }))
@@ -240,7 +240,7 @@ describe("live Imds", () => {
     Effect.gen(function*() {
       const { exit, times, took } = yield* ask([{ status: 500, delay: "3 seconds" }], {
         ...short,
-        total_retry_timeout_secs: Duration.seconds(12)
+        totalRetryTimeout: Duration.seconds(12)
       })
       const error = yield* errorOf(exit)
       assert.deepStrictEqual(times, [0, 5000, 10_000])
@@ -258,7 +258,7 @@ describe("live Imds", () => {
 
   it.effect("asks nothing when the deadline leaves no time", () =>
     Effect.gen(function*() {
-      const { exit, requests } = yield* ask([{ body: document }], { total_retry_timeout_secs: Duration.zero })
+      const { exit, requests } = yield* ask([{ body: document }], { totalRetryTimeout: Duration.zero })
       const error = yield* errorOf(exit)
       assert.strictEqual(error.kind, "timeout")
       assert.strictEqual(requests.length, 0)
@@ -436,9 +436,9 @@ const askServer = (endpoint: string, connect: Duration.Duration = Duration.infin
     Effect.provide(
       live({ layer: httpClient(connect) }, {
         endpoint,
-        request_timeout_secs: Duration.millis(300),
-        retry_interval_secs: Duration.millis(10),
-        total_retry_timeout_secs: Duration.millis(700)
+        requestTimeout: Duration.millis(300),
+        retryInterval: Duration.millis(10),
+        totalRetryTimeout: Duration.millis(700)
       }).pipe(Layer.merge(Logger.layer([])))
     )
   )

@@ -16,9 +16,9 @@ const failing = Effect.fnUntraced(function*(answers: Parameters<typeof HttpScrip
   const told: Told = { logged: [], spans: [] }
   const settings = platformSettings({
     imds: {
-      retry_interval_secs: Duration.seconds(2),
-      request_timeout_secs: Duration.seconds(4),
-      total_retry_timeout_secs: Duration.seconds(total)
+      retryInterval: Duration.seconds(2),
+      requestTimeout: Duration.seconds(4),
+      totalRetryTimeout: Duration.seconds(total)
     }
   })
   const asking = yield* telling(told, Effect.flip(Imds.use((imds) => imds.instance))).pipe(

@@ -69,7 +69,7 @@ const commands = (root: string, discs: Readonly<Record<string, Disc>>, change: C
 
 const liveBelow = (root: string, subprocess: Layer.Layer<Subprocess>, enable = true) =>
   Live.layer.pipe(
-    Layer.provide([pathsBelow(root), settingsWith({ provisioning_media: { enable } }), subprocess])
+    Layer.provide([pathsBelow(root), settingsWith({ provisioningMedia: { enable } }), subprocess])
   )
 
 const environment = ProvisioningMedia.use((media) => media.environment)

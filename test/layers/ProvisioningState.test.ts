@@ -63,7 +63,7 @@ describe("ProvisioningState: live", () => {
         Effect.provide(Live.layer.pipe(
           Layer.provide([
             pathsBelow(root),
-            settingsWith({ azure_init_data_dir: { ...defaults.azure_init_data_dir, path: "/srv/state" } })
+            settingsWith({ azureInitDataDir: { ...defaults.azureInitDataDir, path: "/srv/state" } })
           ])
         ))
       )

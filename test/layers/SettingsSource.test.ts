@@ -64,16 +64,16 @@ describe("SettingsSource: live", () => {
         "/etc/azure-init.d/10-b.toml",
         "/etc/azure-init/azure-init.toml.d/z.toml"
       ])
-      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 5)
-      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.request_timeout_secs), 11)
+      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 5)
+      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.requestTimeout), 11)
       const withConfig = yield* loadWith(files, "/extra.toml")
-      assert.strictEqual(Duration.toSeconds(withConfig.settings.imds.retry_interval_secs), 6)
+      assert.strictEqual(Duration.toSeconds(withConfig.settings.imds.retryInterval), 6)
     }))
 
   it.effect("merges the *.toml of a --config directory", () =>
     Effect.gen(function*() {
       const loaded = yield* loadWith({ "conf/a.toml": interval(1), "conf/b.toml": interval(2) }, "/conf")
-      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 2)
+      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 2)
     }))
 
   it.effect("names a --config file that is missing, and looks for a relative one nowhere else", () =>
@@ -89,7 +89,7 @@ describe("SettingsSource: live", () => {
       assert.deepStrictEqual(above.settings, defaults)
       const here = yield* load(relative(process.cwd(), join(root, "extra.toml")))
       assert.deepStrictEqual(here.errors, [])
-      assert.strictEqual(Duration.toSeconds(here.settings.imds.retry_interval_secs), 6)
+      assert.strictEqual(Duration.toSeconds(here.settings.imds.retryInterval), 6)
     }))
 
   it.effect("names file, line and key of everything wrong, in every file", () =>
@@ -139,7 +139,7 @@ describe("SettingsSource: live", () => {
         loaded.errors.map((problem) => formatProblem(problem).replace(/^.*\/etc/, "/etc")),
         ["/etc/azure-init.d/broken.toml:2: found the end of the line, expected ']'"]
       )
-      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 7)
+      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 7)
     }))
 
   it.effect("does not pass over a settings file that cannot be read", () =>
@@ -162,7 +162,7 @@ describe("SettingsSource: live", () => {
         assert.deepStrictEqual(loaded.errors.map(formatProblem), [
           `${root}/${name}: found something that is not a regular file, expected a readable file or directory of settings`
         ])
-        assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 7)
+        assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 7)
       }
     }))
 
@@ -194,8 +194,8 @@ describe("SettingsSource: live", () => {
           + "[user_provisioners]\r\ngroups = [\r\n  'adm', # one\r\n  'video',\r\n]\r\n"
       })
       assert.deepStrictEqual(loaded.errors, [])
-      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retry_interval_secs), 1)
-      assert.deepStrictEqual(loaded.settings.telemetry.kvp_filter, Option.some("warn,libazureinit=info"))
-      assert.deepStrictEqual([...loaded.settings.user_provisioners.groups], ["adm", "video"])
+      assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 1)
+      assert.deepStrictEqual(loaded.settings.telemetry.kvpFilter, Option.some("warn,libazureinit=info"))
+      assert.deepStrictEqual([...loaded.settings.userProvisioners.groups], ["adm", "video"])
     }))
 })

@@ -112,8 +112,8 @@ const host = (options: Options = {}) =>
         settingsWith({
           ssh: {
             ...defaults.ssh,
-            query_sshd_config: options.query ?? true,
-            authorized_keys_path: options.configuredPath ?? ".ssh/authorized_keys"
+            querySshdConfig: options.query ?? true,
+            authorizedKeysPath: options.configuredPath ?? ".ssh/authorized_keys"
           }
         })
       ])

@@ -129,9 +129,9 @@ const errorOf = (exit: Exit.Exit<void, WireServerError>): Effect.Effect<WireServ
   Effect.orDie(Effect.flip(exit))
 
 const short = {
-  read_timeout_secs: Duration.seconds(4),
-  retry_interval_secs: Duration.seconds(2),
-  total_retry_timeout_secs: Duration.seconds(10)
+  readTimeout: Duration.seconds(4),
+  retryInterval: Duration.seconds(2),
+  totalRetryTimeout: Duration.seconds(10)
 }
 
 describe("live WireServer", () => {
@@ -298,10 +298,10 @@ const answered = (status: string) => `HTTP/1.1 ${status}\r\nServer: host\r\nCont
 /** Talks to a real server on loopback; short times, since the clock is real. */
 const liveOn = (address: string) =>
   live({ layer: httpClient(Duration.seconds(5)) }, {
-    health_endpoint: `http://${address}/provisioning/health`,
-    read_timeout_secs: Duration.seconds(5),
-    retry_interval_secs: Duration.millis(10),
-    total_retry_timeout_secs: Duration.seconds(10)
+    healthEndpoint: `http://${address}/provisioning/health`,
+    readTimeout: Duration.seconds(5),
+    retryInterval: Duration.millis(10),
+    totalRetryTimeout: Duration.seconds(10)
   }).pipe(Layer.merge(Logger.layer([])))
 
 describe("live WireServer over the network", () => {

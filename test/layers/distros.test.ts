@@ -98,7 +98,7 @@ for (const [name, distribution] of [["base", Base.layer], ["flatcar", Flatcar.la
       Effect.gen(function*() {
         const { host, layer } = yield* hostWith(
           distribution,
-          { user_provisioners: { ...defaults.user_provisioners, backends: ["useradd", "adduser"] } },
+          { userProvisioners: { ...defaults.userProvisioners, backends: ["useradd", "adduser"] } },
           ({ command }) => command === "useradd" ? "not found" : undefined
         )
         const { account } = yield* UserProvisioner.use((users) => users.ensure(request)).pipe(Effect.provide(layer))
@@ -151,9 +151,9 @@ describe("distributions: administrators below UID_MIN", () => {
 })
 
 describe("distributions: hostnames", () => {
-  const commandsOf = (distribution: Base.Distribution, backends: Settings["hostname_provisioners"]["backends"]) =>
+  const commandsOf = (distribution: Base.Distribution, backends: Settings["hostnameProvisioners"]["backends"]) =>
     Effect.gen(function*() {
-      const { host, layer } = yield* hostWith(distribution, { hostname_provisioners: { backends } })
+      const { host, layer } = yield* hostWith(distribution, { hostnameProvisioners: { backends } })
       yield* HostnameProvisioner.use((hostnames) => hostnames.set(vm)).pipe(Effect.provide(layer))
       assert.strictEqual(host.read("/etc/hostname"), "vm-1\n")
       return host.commands().map(([program]) => program)

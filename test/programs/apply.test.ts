@@ -206,7 +206,7 @@ describe("the steps of the work", () => {
         const agent = makeAgent({
           imds: [{ ...metadata, disablePasswordAuthentication }],
           media: [Option.some({ ...disc, password: set ? password : Option.none() })],
-          settings: { password_provisioners: { ...defaults.password_provisioners, allow: true } }
+          settings: { passwordProvisioners: { ...defaults.passwordProvisioners, allow: true } }
         })
         assert.strictEqual(yield* agent.boot, 0)
         return agent.ssh.calls.flatMap((call) => call._tag === "loginRefusals" ? [call.credentials] : [])

@@ -87,8 +87,8 @@ const ask = Effect.fnUntraced(function*(script: Script) {
     }),
     Layer.succeed(CurrentSettings, {
       ...defaults,
-      imds: { ...defaults.imds, grace_with_media_secs: Duration.seconds(script.grace ?? 10) },
-      password_provisioners: { ...defaults.password_provisioners, allow: script.allowPasswords ?? false }
+      imds: { ...defaults.imds, graceWithMedia: Duration.seconds(script.grace ?? 10) },
+      passwordProvisioners: { ...defaults.passwordProvisioners, allow: script.allowPasswords ?? false }
     }),
     Logger.layer([Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(message)

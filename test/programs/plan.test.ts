@@ -63,12 +63,12 @@ const planned = Effect.fnUntraced(function*(sources: Sources) {
     }, (sources.groups ?? []).map(group))
   ).pipe(Effect.provideService(CurrentSettings, {
     ...defaults,
-    user_provisioners: {
-      ...defaults.user_provisioners,
+    userProvisioners: {
+      ...defaults.userProvisioners,
       groups: [group("wheel")],
-      create_missing_groups: sources.createMissing ?? false
+      createMissingGroups: sources.createMissing ?? false
     },
-    password_provisioners: { ...defaults.password_provisioners, allow: sources.allow ?? false }
+    passwordProvisioners: { ...defaults.passwordProvisioners, allow: sources.allow ?? false }
   }))
   return { failures: failures.map(({ message }) => message), hostname, plan: Option.getOrUndefined(plan), logged }
 })

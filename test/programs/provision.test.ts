@@ -46,7 +46,7 @@ const withPassword: OvfEnvironment = {
   password: Option.some(Redacted.make(secret)),
   disablePasswordAuthentication: Option.some(false)
 }
-const allow = { password_provisioners: { ...defaults.password_provisioners, allow: true } }
+const allow = { passwordProvisioners: { ...defaults.passwordProvisioners, allow: true } }
 
 const notAccepted = new WireServerError({
   endpoint: "http://168.63.129.16/provisioning/health",
@@ -179,8 +179,8 @@ describe("provision: a first boot", () => {
     Effect.gen(function*() {
       const agent = makeAgent({
         settings: {
-          user_provisioners: { ...defaults.user_provisioners, groups: [group("wheel")], create_missing_groups: true },
-          ssh: { ...defaults.ssh, configure_sshd_password_authentication: false }
+          userProvisioners: { ...defaults.userProvisioners, groups: [group("wheel")], createMissingGroups: true },
+          ssh: { ...defaults.ssh, configureSshdPasswordAuthentication: false }
         },
         user: { groups: [] }
       })
@@ -631,7 +631,7 @@ describe("provision: wrong settings", () => {
 })
 
 describe("provision: the in-progress report", () => {
-  const on = { wireserver: { ...defaults.wireserver, report_in_progress: true } }
+  const on = { wireserver: { ...defaults.wireserver, reportInProgress: true } }
 
   it.effect("is sent first when the settings say so, and never after the final one", () =>
     Effect.gen(function*() {
@@ -652,7 +652,7 @@ describe("provision: the in-progress report", () => {
       const agent = makeAgent()
       yield* agent.boot
       assert.deepStrictEqual(states(agent), ["ready"])
-      assert.strictEqual(Duration.toSeconds(defaults.wireserver.retry_interval_secs), 2)
+      assert.strictEqual(Duration.toSeconds(defaults.wireserver.retryInterval), 2)
     }))
 
   it.effect("costs nothing when Azure refuses it", () =>

@@ -37,7 +37,7 @@ const reporting = <E>(
       Effect.provide(Layer.mergeAll(
         kvp.layer,
         wireServer.layer,
-        settingsWith({ wireserver: { ...wireserver, report_in_progress: true } })
+        settingsWith({ wireserver: { ...wireserver, reportInProgress: true } })
       ))
     )
     return { result: result._tag, calls: wireServer.calls, offered: kvp.calls.offered, logged: told.logged }

@@ -22,7 +22,7 @@ export const bootTime = 1_700_000_000
 const settings = (diagnostics: boolean) =>
   Layer.succeed(CurrentSettings, {
     ...platformSettings(),
-    telemetry: { kvp_diagnostics: diagnostics, kvp_filter: Option.none() }
+    telemetry: { kvpDiagnostics: diagnostics, kvpFilter: Option.none() }
   })
 
 /** The live layer on a host below `root`. */

@@ -39,8 +39,8 @@ export const observe = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A
   const stderr: Array<string> = []
   const settings = {
     ...platformSettings(),
-    telemetry: { kvp_diagnostics: true, kvp_filter: Option.fromUndefinedOr(script.configuredFilter) },
-    azure_init_log_path: { path }
+    telemetry: { kvpDiagnostics: true, kvpFilter: Option.fromUndefinedOr(script.configuredFilter) },
+    azureInitLogPath: { path }
   }
   // The instant of azure-init's recording.
   yield* TestClock.setTime(1795407247209)

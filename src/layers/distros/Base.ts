@@ -32,9 +32,9 @@ const passwordBackends = { passwd: Password.layerPasswd }
 /** A distribution with systemd, shadow-utils and OpenSSH; the backends are those of the settings, in their order. */
 export const layer: Distribution = (settings) =>
   Layer.mergeAll(
-    UserProvisioner.firstOf(settings.user_provisioners.backends.map((name) => userBackends[name])),
-    PasswordProvisioner.firstOf(settings.password_provisioners.backends.map((name) => passwordBackends[name])),
-    HostnameProvisioner.firstOf(settings.hostname_provisioners.backends.map((name) => hostnameBackends[name])),
+    UserProvisioner.firstOf(settings.userProvisioners.backends.map((name) => userBackends[name])),
+    PasswordProvisioner.firstOf(settings.passwordProvisioners.backends.map((name) => passwordBackends[name])),
+    HostnameProvisioner.firstOf(settings.hostnameProvisioners.backends.map((name) => hostnameBackends[name])),
     Ssh.layer
   ).pipe(
     // Built first, so that all of them have the same one.

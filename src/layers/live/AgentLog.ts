@@ -14,7 +14,7 @@ export const layer: Layer.Layer<AgentLog, never, CurrentSettings | Linux | Path.
     const paths = yield* Paths
     const settings = yield* CurrentSettings
     const { remove } = yield* files
-    const path = `${paths.root}${settings.azure_init_log_path.path}`
+    const path = `${paths.root}${settings.azureInitLogPath.path}`
     return AgentLog.of({ remove: remove(path) })
   })
 )

@@ -51,9 +51,9 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
           })),
       retry: "passing",
       timeouts: {
-        request: imds.request_timeout_secs,
-        interval: imds.retry_interval_secs,
-        total: imds.total_retry_timeout_secs
+        request: imds.requestTimeout,
+        interval: imds.retryInterval,
+        total: imds.totalRetryTimeout
       }
     }).pipe(
       Effect.withSpan("http:get"),

@@ -37,7 +37,7 @@ export const layer: Layer.Layer<Kvp, never, CurrentSettings | Linux | Path.Path>
     const linux = yield* Linux
     const { readTextIfPresent } = yield* files
     const { telemetry } = yield* CurrentSettings
-    if (!telemetry.kvp_diagnostics) {
+    if (!telemetry.kvpDiagnostics) {
       return Kvp.of({ offer: () => {}, flush: Effect.void, entries: Effect.succeed([]) })
     }
     const oneAtATime = yield* Semaphore.make(1)

@@ -243,7 +243,7 @@ export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Linu
       }, Effect.withSpan("media:mount_parse_ovf_env"))
 
       const environment = Effect.gen(function*() {
-        if (!settings.provisioning_media.enable) return Option.none<OvfEnvironment>()
+        if (!settings.provisioningMedia.enable) return Option.none<OvfEnvironment>()
         const failures: Array<MediaError> = []
         for (const disc of yield* discs) {
           const outcome = yield* Effect.result(environmentOf(disc))

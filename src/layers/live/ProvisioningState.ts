@@ -114,7 +114,7 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings | Linu
     const path = yield* Path.Path
     const host = yield* files
     const markers: Markers = {
-      directory: `${paths.root}${settings.azure_init_data_dir.path}`,
+      directory: `${paths.root}${settings.azureInitDataDir.path}`,
       files: host,
       linux,
       path

@@ -4,8 +4,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import { decodeSettings, type KeyProblem, mergeTables, type Table } from "../../domain/Settings.ts"
+import { decodeSettings, type KeyProblem } from "../../domain/SettingsDocument.ts"
 import * as TomlProblem from "../../domain/TomlProblem.ts"
+import { mergeTables, type TomlTable } from "../../domain/TomlTable.ts"
 import { FileError } from "../../errors/FileError.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { Linux } from "../../services/Linux.ts"
@@ -34,7 +35,7 @@ const decodeUtf8 = Option.liftThrowable((bytes: Uint8Array) =>
 interface Source {
   readonly file: string
   readonly text: string
-  readonly table: Table
+  readonly table: TomlTable
 }
 
 /**
@@ -126,7 +127,7 @@ export const layer: Layer.Layer<SettingsSource, never, Linux | Path.Path> = Laye
         errors.push(...wrong.map(locate))
         warnings.push(...unknown.map(locate))
       }
-      const merged = sources.reduce<Table>((earlier, { table }) => mergeTables(earlier, table), {})
+      const merged = sources.reduce<TomlTable>((earlier, { table }) => mergeTables(earlier, table), {})
       return { settings: decodeSettings(merged).settings, files: sources.map(({ file }) => file), errors, warnings }
     })
 

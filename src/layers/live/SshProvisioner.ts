@@ -72,10 +72,10 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     }, Effect.withSpan("provision::ssh:get_authorized_keys_path_from_sshd"))
 
     const installKeys = Effect.fnUntraced(function*(account: UserAccount, keys: ReadonlyArray<SshPublicKey>) {
-      const configured = path.resolve(account.home, settings.authorized_keys_path)
+      const configured = path.resolve(account.home, settings.authorizedKeysPath)
       if (keys.length === 0) return configured
       let place = configured
-      if (settings.query_sshd_config) {
+      if (settings.querySshdConfig) {
         const told = yield* askForPath(account)
         if (told === undefined) {
           yield* Effect.logWarning("sshd does not tell where it looks for the keys; they go to the configured place", {

@@ -32,7 +32,7 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
     const { wireserver } = yield* CurrentSettings
-    const endpoint = wireserver.health_endpoint
+    const endpoint = wireserver.healthEndpoint
     const host = URL.parse(endpoint)?.host
 
     const send = (report: Report, retry: "never" | "always"): Effect.Effect<void, WireServerError> =>
@@ -57,9 +57,9 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
           read: Effect.succeed,
           retry,
           timeouts: {
-            request: wireserver.read_timeout_secs,
-            interval: wireserver.retry_interval_secs,
-            total: wireserver.total_retry_timeout_secs
+            request: wireserver.readTimeout,
+            interval: wireserver.retryInterval,
+            total: wireserver.totalRetryTimeout
           }
         }).pipe(
           Effect.withSpan("http:post"),

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { decodeSettings, type Table } from "../../domain/Settings.ts"
+import { decodeSettings } from "../../domain/SettingsDocument.ts"
+import type { TomlTable } from "../../domain/TomlTable.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
 
@@ -9,7 +10,7 @@ import { SettingsSource } from "../../services/SettingsSource.ts"
  * A {@link SettingsSource} that has one file, `settings.toml`, with the given table, and any further `errors` (unreadable files, syntax). `calls`
  * has the `config` of each load.
  */
-export const make = (table: Table = {}, errors: ReadonlyArray<SettingsProblem> = []): {
+export const make = (table: TomlTable = {}, errors: ReadonlyArray<SettingsProblem> = []): {
   readonly layer: Layer.Layer<SettingsSource>
   readonly calls: ReadonlyArray<string | undefined>
 } => {
