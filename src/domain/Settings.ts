@@ -48,6 +48,7 @@ const section = <Keys>(name: string, keys: Keys): Section<Keys> => ({ _tag: "Sec
 
 /**
  * Every setting: its name in code, its name in the files, its type with unit and bounds, and its default.
+ * `SettingsHelp.ts` says what each does, and `npm run generate` writes the documents of both.
  *
  * The defaults are azure-init's (`config.rs`) for its keys. Made when it is first asked for: evaluating this module costs a boot nothing.
  */

@@ -59,7 +59,10 @@ export const optionalName = <const A extends string>(...names: ReadonlyArray<A>)
 
 /** A list of some names in any order, not empty. */
 export const listOf = <const A extends string>(...names: ReadonlyArray<A>): ValueType<ReadonlyArray<A>> =>
-  same(`a list of at least one of ${quoted(names).join(", ")}`, () => Schema.NonEmptyArray(Schema.Literals(names)))
+  same(
+    `a list of at least one of ${quoted(names).join(", ")}`,
+    () => Schema.Array(Schema.Literals(names)).check(Schema.isMinLength(1))
+  )
 
 /** A list of group names. */
 export const groupNames: ValueType<ReadonlyArray<GroupName>> = same(
@@ -67,22 +70,22 @@ export const groupNames: ValueType<ReadonlyArray<GroupName>> = same(
   () => Schema.Array(GroupName)
 )
 
-// Patterns of paths take every character for `..` to be looked for behind a line break, without a flag, which a JSON Schema has none of.
+// A JSON Schema has patterns with the flag `u` only: `[\s\S]` finds `..` behind a line break.
 
 /** An absolute path. */
 export const absolutePath = same(
   "an absolute path without '..'",
   () =>
     Schema.String.check(
-      Schema.isPattern(/^\/(?!\/)[^\0\n]*$/),
-      Schema.isPattern(/^(?![\s\S]*\/\.\.(\/|$))/)
+      Schema.isPattern(/^\/(?!\/)[^\0\n]*$/u),
+      Schema.isPattern(/^(?![\s\S]*\/\.\.(\/|$))/u)
     )
 )
 
 /** A path of a user's file. */
 export const homePath = same(
   "a path, absolute or below the home directory, without '..'",
-  () => Schema.String.check(Schema.isPattern(/^[^\0\n]+$/), Schema.isPattern(/^(?!([\s\S]*\/)?\.\.(\/|$))/))
+  () => Schema.String.check(Schema.isPattern(/^[^\0\n]+$/u), Schema.isPattern(/^(?!([\s\S]*\/)?\.\.(\/|$))/u))
 )
 
 const isUrl = Schema.makeFilter((text: string) => URL.canParse(text))
@@ -90,13 +93,13 @@ const isUrl = Schema.makeFilter((text: string) => URL.canParse(text))
 /** A URL. Plain HTTP: the platform's addresses speak nothing else. */
 export const httpUrl = same(
   "an http:// URL",
-  () => Schema.String.check(Schema.isPattern(/^http:\/\/[^\s/?#@]+(\/[^\s#]*)?$/), isUrl)
+  () => Schema.String.check(Schema.isPattern(/^http:\/\/[^\s/?#@]+(\/[^\s#]*)?$/u), isUrl)
 )
 
 /** Scheme, host and port of a URL. */
 export const httpOrigin = same(
   "an http:// URL without a path",
-  () => Schema.String.check(Schema.isPattern(/^http:\/\/[^\s/?#@]+$/), isUrl)
+  () => Schema.String.check(Schema.isPattern(/^http:\/\/[^\s/?#@]+$/u), isUrl)
 )
 
 /** Directives of a log filter as `LogFilter` reads them; a blank text is none. */

@@ -17,7 +17,7 @@ export type Username = typeof Username.Type
 
 /** The name of a group: the rules of {@link Username}. */
 export const GroupName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, {
+  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/u, {
     expected: "1 to 32 letters, digits, '_', '.' or '-', starting with a letter or '_'"
   })
 ).pipe(Schema.brand("GroupName"))
