@@ -8,7 +8,7 @@ export type Reading = "network" | "inconsistent" | "other"
 export const read = (entry: string): Reading => {
   const slash = entry.indexOf("/")
   // Without a mask every address is a whole network of its own. OpenSSH copies the entry into 64 bytes.
-  if (slash < 0 || entry.length > 63) return "other"
+  if (slash < 1 || entry.length > 63) return "other"
   const mask = entry.slice(slash + 1)
   if (!/^[ \t]*[+-]?[0-9]+$/.test(mask) || Number(mask) < 0 || Number(mask) > 0x7fffffff) return "other"
   const address = entry.slice(0, slash)
@@ -24,7 +24,7 @@ export const read = (entry: string): Reading => {
 const four = (text: string): ReadonlyArray<number> | undefined => {
   const parts = text.split(".")
   if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(part))) return undefined
-  const numbers = parts.map((part) => /^0[0-7]+$/.test(part) ? Number.parseInt(part, 8) : Number(part))
+  const numbers = parts.map((part) => /^0[0-7]/.test(part) ? Number.parseInt(part, 8) : Number(part))
   const last = numbers.pop() ?? 0
   const left = 4 - numbers.length
   if (numbers.some((number) => number > 255) || last >= 256 ** left) return undefined
@@ -34,20 +34,20 @@ const four = (text: string): ReadonlyArray<number> | undefined => {
 /** RFC 4291 section 2.2: groups of 16 bits, `::` for zeros, the last 32 bits as IPv4 if that is wanted; what follows `%` is the scope. */
 const sixteen = (text: string): ReadonlyArray<number> | undefined => {
   const [address = ""] = text.split("%")
-  const halves = address.split("::")
-  if (halves.length > 2) return undefined
-  const [front, back = []] = halves.map((half, index) =>
-    half === "" ? [] : half.split(":").flatMap(group(index === halves.length - 1))
+  const halves = address.split("::").map((half, index, all) =>
+    half === "" ? [] : half.split(":").flatMap(group(index === all.length - 1))
   )
-  const bytes = [...(front ?? []), ...back]
-  if (bytes.includes(-1)) return undefined
+  const bytes = halves.flat()
+  if (halves.length > 2 || bytes.includes(-1)) return undefined
   if (halves.length === 1) return bytes.length === 16 ? bytes : undefined
-  return bytes.length <= 14 ? [...(front ?? []), ...Array<number>(16 - bytes.length).fill(0), ...back] : undefined
+  if (bytes.length > 14) return undefined
+  const zeros = Array<number>(16 - bytes.length).fill(0)
+  return halves.reduce((front, back) => front.concat(zeros, back))
 }
 
-/** The bytes of a group; -1 for what is none. IPv4 stands only at the very end. */
+/** The bytes of a group; -1 for what is none. IPv4, in inet_pton(3)'s form without leading zeros, stands only at the very end. */
 const group = (end: boolean) => (text: string, index: number, all: ReadonlyArray<string>): ReadonlyArray<number> => {
-  if (end && index === all.length - 1 && /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(text)) {
+  if (end && index === all.length - 1 && /^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){3}$/.test(text)) {
     const bytes = text.split(".").map(Number)
     return bytes.every((byte) => byte < 256) ? bytes : [-1]
   }

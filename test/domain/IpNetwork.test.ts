@@ -36,6 +36,15 @@ describe("IpNetwork", () => {
     ["a.example/8", "other"],
     ["*.1/8", "other"],
     ["10.0.0.1", "other"],
+    ["10", "other"],
+    ["/8", "other"],
+    ["1/32", "network"],
+    ["1.2.3.4.0/32", "other"],
+    ["255.0.0.0/8", "network"],
+    ["100.0.0.0/5", "inconsistent"],
+    ["010.0.0.0/5", "network"],
+    [`10.0.0.0/${" ".repeat(53)}8`, "network"],
+    [`10.0.0.0/${" ".repeat(54)}8`, "other"],
     // RFC 4291
     ["::/0", "network"],
     ["::1/128", "network"],
@@ -51,6 +60,7 @@ describe("IpNetwork", () => {
     ["1:2:3:4:5:6:7:8:9/1", "other"],
     ["1:2:3:4:5:6:7/1", "other"],
     ["1:2:3:4::5:6:7:8/1", "other"],
+    ["1:2:3:4::5:6:7:8:9/1", "other"],
     ["1::2::3/1", "other"],
     [":::/1", "other"],
     ["::12345/1", "other"],
@@ -59,7 +69,12 @@ describe("IpNetwork", () => {
     ["::ffff:127.0.0.1/104", "inconsistent"],
     ["::127.0.0.256/104", "other"],
     ["127.0.0.1::/104", "other"],
-    ["fe80::%1/10", "network"],
-    [`${"1:".repeat(30)}1/10`, "other"]
+    ["::127.0.0.0:1/128", "other"],
+    ["::127.0.0.0.0/128", "other"],
+    ["::ffff:127.10.0.0/112", "network"],
+    ["::ffff:127.255.0.0/112", "network"],
+    ["::ffff:0127.0.0.1/104", "other"],
+    ["::ffff:127.00.0.1/104", "other"],
+    ["fe80::%1/10", "network"]
   ])("reads %s as %s", (entry, expected) => assert.strictEqual(read(entry), expected))
 })
