@@ -23,7 +23,7 @@ path=/mnt/azure-init/node_modules/.bin:$PATH
 if [ "$(cat /proc/self/uid_map | tr -s ' ')" = " 0 0 4294967295" ]; then
   find . -path ./node_modules -prune -o -exec chown "$uid:$gid" {} +
   exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
-    env -i PATH="$path" HOME=/tmp LANG=C.UTF-8 node test/mutation/main.ts "$@"
+    env -i NODE_COMPILE_CACHE=/tmp/node PATH="$path" HOME=/tmp LANG=C.UTF-8 node test/mutation/main.ts "$@"
 fi
 exec unshare --user --map-user="$uid" --map-group="$gid" \
-  env -i PATH="$path" HOME=/tmp LANG=C.UTF-8 node test/mutation/main.ts "$@"
+  env -i NODE_COMPILE_CACHE=/tmp/node PATH="$path" HOME=/tmp LANG=C.UTF-8 node test/mutation/main.ts "$@"

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os"
 import { relative } from "node:path"
 import { parseArgs } from "node:util"
 import { wayOut } from "../../fabric/network.ts"
+import { modeMutator, mutateModes } from "./modes.ts"
 import { judge, print } from "./report.ts"
 
 /**
@@ -24,6 +25,7 @@ const { positionals, values } = parseArgs({
   options: { concurrency: { type: "string", default: String(availableParallelism()) } }
 })
 
+mutateModes()
 const everything = ["src/domain/**/*.ts", "src/programs/**/*.ts", "src/layers/live/**/*.ts", "src/layers/linux/**/*.ts"]
 const stryker = new Stryker({
   configFile: "test/mutation/stryker.json",
@@ -37,6 +39,9 @@ const lineOf = ({ fileName, location }: MutantResult): string => {
   return lines[location.start.line - 1] ?? ""
 }
 const results = await stryker.runMutationTest()
+if (positionals.length === 0 && !results.some(({ mutatorName }) => mutatorName === modeMutator)) {
+  throw new Error("no permission bits were mutated: Stryker's list of mutators is another one than that of modes.ts")
+}
 const verdict = judge(
   results.map((mutant) => ({
     file: relative(process.cwd(), mutant.fileName),

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
+import { otherModes } from "./modes.ts"
 import { nearest } from "./nearest.ts"
 import { isGuard, judge, type Mutant, shown } from "./report.ts"
 
@@ -132,6 +133,11 @@ describe("the suites that are asked for a mutant", () => {
 })
 
 describe("the mutation run", () => {
+  it("changes each right of the group and of others in permission bits", () => {
+    assert.deepStrictEqual(otherModes(0o640), [0o600, 0o660, 0o644, 0o642])
+    assert.deepStrictEqual(otherModes(0o022), [0o062, 0o002, 0o026, 0o020])
+  })
+
   it("refuses to start as root and where there is a network, and says what to use", () => {
     const tried = spawnSync(
       process.execPath,
