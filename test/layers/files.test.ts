@@ -4,14 +4,22 @@ import { spawnSync } from "node:child_process"
 import { linkSync, lstatSync, readdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs"
 import { FileError } from "../../src/errors/FileError.ts"
 import { LinuxError } from "../../src/errors/LinuxError.ts"
-import { attempt, files } from "../../src/layers/linux/files.ts"
+import { attempt, files, randomName } from "../../src/layers/linux/files.ts"
+import { Linux } from "../../src/services/Linux.ts"
 import { temporaryRoot, writeFiles } from "../support/host.ts"
 import { diskError, linux, watchFiles } from "../support/watchedFiles.ts"
 
-const { exists, readBytes, readBytesIfPresent, readText, readTextIfPresent, syncDirectory, writeAtomic } = Effect
-  .runSync(
-    Effect.provide(files, linux)
-  )
+const {
+  exists,
+  makeDirectories,
+  readBytes,
+  readBytesIfPresent,
+  readText,
+  readTextIfPresent,
+  remove,
+  syncDirectory,
+  writeAtomic
+} = Effect.runSync(Effect.provide(files, linux))
 
 describe("files", () => {
   it.effect("writes a file with its mode, whatever the umask, and leaves nothing beside it", () =>
@@ -111,7 +119,7 @@ describe("files: durability", () => {
       })
       assert.deepStrictEqual(calls, [
         `rm ${temporary}`,
-        `open ${temporary}`,
+        `create ${temporary} 600`,
         `writeFile ${temporary}`,
         `chown ${temporary} ${owner.uid}:${owner.gid}`,
         `chmod ${temporary} 640`,
@@ -123,6 +131,40 @@ describe("files: durability", () => {
         `close ${root}`
       ])
     }))
+
+  it.effect("an entry of an open directory is written there, and the same directory is on the disk", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      const calls = yield* watchFiles()
+      const directory = yield* Linux.use((system) => system.open(root, { directory: true }))
+      yield* writeAtomic({ directory, name: "file" }, "content", { mode: 0o640 })
+      const temporary = `${root}/.file.azure-init`
+      assert.deepStrictEqual(calls, [
+        `open ${root}`,
+        `rm ${temporary}`,
+        `create ${temporary} 600`,
+        `writeFile ${temporary}`,
+        `chmod ${temporary} 640`,
+        `sync ${temporary}`,
+        `close ${temporary}`,
+        `rename ${temporary} ${root}/file`,
+        `sync ${root}`
+      ])
+      assert.strictEqual(readFileSync(`${root}/file`, "utf8"), "content")
+    }).pipe(Effect.provide(linux)))
+
+  it.effect("an entry whose directory cannot be synced is a failure that names the directory", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      yield* watchFiles({
+        before: (call) => {
+          if (call === `sync ${root}`) throw diskError()
+        }
+      })
+      const directory = yield* Linux.use((system) => system.open(root, { directory: true }))
+      const error = yield* Effect.flip(writeAtomic({ directory, name: "file" }, "content", { mode: 0o640 }))
+      assert.strictEqual(error.message, `cannot sync ${root}: EIO: i/o error`)
+    }).pipe(Effect.provide(linux)))
 
   it.effect("a file that cannot be synced gets no name, and nothing is left of it", () =>
     Effect.gen(function*() {
@@ -160,7 +202,7 @@ describe("files: durability", () => {
         yield* writeFiles(root, { target: "precious" })
         yield* watchFiles({
           before: (call) => {
-            if (call !== `open ${root}/.file.azure-init`) return
+            if (call !== `create ${root}/.file.azure-init 600`) return
             if (kind === "link") symlinkSync("target", `${root}/.file.azure-init`)
             else linkSync(`${root}/target`, `${root}/.file.azure-init`)
           }
@@ -195,7 +237,80 @@ describe("files: durability", () => {
     }))
 })
 
+describe("files: directories", () => {
+  it.effect("makes what is missing with the mode, and tells the topmost that it made", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      assert.strictEqual(yield* makeDirectories(`${root}/a/b/c`, 0o750), `${root}/a`)
+      for (const path of ["a", "a/b", "a/b/c"]) {
+        assert.strictEqual(lstatSync(`${root}/${path}`).mode & 0o7777, 0o750, path)
+      }
+      assert.strictEqual(yield* makeDirectories(`${root}/a/b/d`, 0o700), `${root}/a/b/d`)
+      assert.isUndefined(yield* makeDirectories(`${root}/a/b/d`, 0o755))
+      assert.strictEqual(lstatSync(`${root}/a/b/d`).mode & 0o7777, 0o700)
+    }))
+
+  it.effect("takes a link to a directory for one, and nothing else that stands there", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { file: "", "directory/file": "" })
+      symlinkSync("directory", `${root}/link`)
+      symlinkSync("nowhere", `${root}/dangling`)
+      assert.strictEqual(yield* makeDirectories(`${root}/link/below`, 0o700), `${root}/link/below`)
+      const errors = yield* Effect.forEach(["file", "file/below", "dangling", "dangling/below"], (name) =>
+        Effect.flip(makeDirectories(`${root}/${name}`, 0o700)))
+      assert.deepStrictEqual(
+        errors.map(({ code, operation, path }) => [operation, path.slice(root.length), code]),
+        [
+          ["create", "/file", "EEXIST"],
+          ["create", "/file/below", "ENOTDIR"],
+          ["look at", "/dangling", "ENOENT"],
+          ["look at", "/dangling", "ENOENT"]
+        ]
+      )
+    }))
+
+  it.effect("gives up at the root, where there is nothing above", () =>
+    Effect.gen(function*() {
+      const calls = yield* watchFiles({
+        before: () => {
+          throw Object.assign(new Error("ENOENT: no such file or directory"), { code: "ENOENT" })
+        }
+      })
+      const error = yield* Effect.flip(makeDirectories("/azure-init-none/below", 0o700))
+      assert.strictEqual(error.message, "cannot create /: ENOENT: no such file or directory")
+      assert.deepStrictEqual(calls, ["mkdir /azure-init-none/below 700", "mkdir /azure-init-none 700", "mkdir / 700"])
+    }))
+})
+
+describe("files: names", () => {
+  it("makes a name of two hexadecimal digits for each byte, another one each time", () => {
+    const names = Array.from({ length: 100 }, () => randomName(6))
+    for (const name of names) assert.match(name, /^[0-9a-f]{12}$/)
+    assert.strictEqual(new Set(names).size, names.length)
+  })
+
+  it.effect("takes a name of its own when it cannot remove what stands at the usual one", () =>
+    Effect.gen(function*() {
+      const root = realpathSync(yield* temporaryRoot)
+      yield* writeFiles(root, { ".file.azure-init/inside": "kept" })
+      const calls = yield* watchFiles()
+      yield* writeAtomic(`${root}/file`, "new", { mode: 0o600 })
+      assert.match(calls[1] ?? "", /^create .*\/\.file\.azure-init\.[0-9a-f]{12} 600$/)
+    }))
+})
+
 describe("files: errors", () => {
+  it.effect("say what could not be read or removed, with the system's code and words", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      const none = yield* Effect.flip(readText(`${root}/none`))
+      assert.strictEqual(none.message, `cannot read ${root}/none: ENOENT: no such file or directory`)
+      const directory = yield* Effect.flip(remove(root))
+      assert.deepStrictEqual([directory.operation, directory.path, directory.code], ["remove", root, "EISDIR"])
+      yield* remove(`${root}/none`)
+    }))
+
   it.effect("have the system's code and words, and name what was tried on what", () =>
     Effect.gen(function*() {
       const refused = new LinuxError({ operation: "openat", path: "/other", code: "EIO", detail: "i/o error" })
@@ -232,6 +347,24 @@ describe("files: limits", () => {
       yield* Effect.flip(readBytes(`${root}/large`, { maximum: 10 }))
       assert.deepStrictEqual(calls, [`open ${root}/large`, `read ${root}/large`, `close ${root}/large`])
     }))
+
+  it.effect("asks for a read beside everything else only of what may be slow", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const readFile: Linux["Service"]["readFile"] = (_, options) =>
+        Effect.sync(() => {
+          asked.push(options)
+          return new Uint8Array()
+        })
+      const system = yield* Linux
+      const watched = yield* Effect.provideService(files, Linux, { ...system, readFile })
+      yield* watched.readBytes("/a", { slow: true, maximum: 5 })
+      yield* watched.readBytes("/a", { follow: false })
+      assert.deepStrictEqual(asked, [
+        { maximum: 5, noFollow: false, slow: true },
+        { maximum: 1024 * 1024, noFollow: true, slow: false }
+      ])
+    }).pipe(Effect.provide(linux)))
 
   it.effect("gives no bytes of a file that is not there, and fails on one that cannot be read", () =>
     Effect.gen(function*() {

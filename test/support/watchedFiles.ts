@@ -93,9 +93,10 @@ const watched = (linux: Linux["Service"]): Linux["Service"] => ({
   open: (place, options) =>
     Effect.suspend(() => {
       const path = real(place)
+      const call = options?.create === undefined ? `open ${path}` : `create ${path} ${options.create.toString(8)}`
       return Effect.tap(
         Effect.map(
-          noted(`open ${path}`, path, linux.open(platformPlace(place), options)),
+          noted(call, path, linux.open(platformPlace(place), options)),
           (file) => watchedFile(file, path)
         ),
         () => Effect.addFinalizer(() => Effect.ignore(noted(`close ${path}`, path, Effect.void)))
@@ -149,7 +150,8 @@ export const linux: Layer.Layer<Linux | Path.Path> = Layer.effect(Linux, Linux.u
 )
 
 /**
- * Notes the calls of {@link linux} while the scope is open, in order, as `sync /path`. The calls still do their work on real files.
+ * Notes the calls of {@link linux} while the scope is open, in order, as `sync /path`; an open that may make the file is `create /path 600`. The
+ * calls still do their work on real files.
  */
 export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> => {
   const own: Watching = { ...watch, calls: [] }

@@ -61,7 +61,7 @@ export interface Files {
   /**
    * Replaces a file so that at every instant, power cut included, it has its old or its new content, whole.
    *
-   * The content goes to a new file of the same directory (hidden, `O_EXCL`, no link followed); mode and owner are set on the open file; it
+   * The content goes to a new file of the same directory (hidden, `O_EXCL`, which follows no link); mode and owner are set on the open file; it
    * is synced, checked, renamed, and the directory is synced. A symbolic link at `place` is replaced, never followed.
    */
   readonly writeAtomic: (
@@ -86,9 +86,7 @@ const ifPresent = <A>(work: Effect.Effect<A, FileError>): Effect.Effect<A | unde
 
 /** Another name beside a place. */
 const beside = ({ path: { dirname } }: System, place: Place, name: string): Place =>
-  typeof place === "string"
-    ? `${dirname(place) === "/" ? "" : dirname(place)}/${name}`
-    : { directory: place.directory, name }
+  typeof place === "string" ? `${dirname(place)}/${name}` : { directory: place.directory, name }
 
 const readBytes = (
   { linux }: System,
@@ -143,7 +141,7 @@ const write = (
     "write",
     place,
     Effect.scoped(Effect.gen(function*() {
-      const file = yield* linux.open(temporary, { access: "write", create: 0o600, exclusive: true, noFollow: true })
+      const file = yield* linux.open(temporary, { access: "write", create: 0o600, exclusive: true })
       yield* file.write(content)
       if (owner !== undefined) yield* file.chown(owner.uid, owner.gid)
       yield* file.chmod(mode)
