@@ -50,7 +50,7 @@ const permit = (name: string, bare: boolean): Check => (value, { counts }) => {
   const count = counts.get(name) ?? 0
   if (count > maximumPermits) return `it has more than ${maximumPermits} of the option ${name}`
   counts.set(name, count + 1)
-  const [, host = "", port = ""] = /^(\[[^\]]*\]|[^[:/][^:/]*|)[:/](.*)$/s.exec(
+  const [, host = "", port = ""] = /^(\[[^\]]*\]|[^[:/][^:/]*|)[:/](.*)/s.exec(
     bare && !value.includes(":") ? `*:${value}` : value
   ) ?? []
   return host.length < maximumHost && isPort(port) ? undefined : `the value of its option ${name} is no host and port`
@@ -88,18 +88,15 @@ const from = (value: string): string | undefined => {
  * Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH before 10.4 refuses times before 1970.
  */
 const expiry = (value: string, _: Options, now: number): string | undefined => {
-  const [, digits = "", utc] = /^(.*?)(Z|UTC)?$/is.exec(value) ?? []
-  const fields = /^(.{4})(.{2})(.{2})(?:(.{2})(.{2})(.{2})?)?$/s.exec(digits)?.slice(1).filter((field) =>
-    field !== undefined
-  )
-  const [year = NaN, month = NaN, day = NaN, hour = 0, minute = 0, second = 0] = (fields ?? []).map((field) =>
-    /^[ \t]*[0-9]+$/.test(field) ? Number(field) : NaN
-  )
-  const valid = fields !== undefined && year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31
+  const digits = value.replace(/(Z|UTC)$/i, "")
+  const fields = /^(.{4})(.{2})(.{2})(?:(.{2})(.{2})(.{2})?)?$/s.exec(digits) ?? []
+  const [year = NaN, month = NaN, day = NaN, hour = 0, minute = 0, second = 0] = fields.slice(1)
+    .filter((field) => field !== undefined).map((field) => /^[ \t]*[0-9]+$/.test(field) ? Number(field) : NaN)
+  const valid = year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31
     && hour < 24 && minute < 60 && second <= 61
   const time = Date.UTC(year, month - 1, day, hour, minute, second)
   if (!valid || time === 0) return "the value of its option expiry-time is no time"
-  const deadline = utc === undefined ? time + 12 * 60 * 60 * 1000 : time
+  const deadline = digits === value ? time + 12 * 60 * 60 * 1000 : time
   return deadline < now ? `its expiry-time ${value} has passed` : undefined
 }
 
@@ -116,7 +113,7 @@ const values: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["from", once("from", from)],
   ["expiry-time", expiry],
   ["environment", (value, { environment }) => {
-    const name = value.split("=", 1)[0] ?? ""
+    const name = value.replace(/=.*/s, "")
     if (environment.size > maximumEnvironment) return `its options set more than ${maximumEnvironment} variables`
     environment.add(name)
     return value.includes("=") && /^[a-z0-9_]+$/i.test(name)

@@ -17,6 +17,7 @@ describe("SshKeyOptions", () => {
     assert.strictEqual(endOf("command=\"a\\\" b\" ssh-rsa"), 15)
     assert.strictEqual(endOf("a\\\" b\""), 3)
     assert.strictEqual(endOf("alone"), 5)
+    assert.strictEqual(endOf("a\\ b"), 2)
     assert.isUndefined(endOf("command=\"a b"))
     assert.isUndefined(endOf("command=\"a\\\" b"))
   })
@@ -27,14 +28,19 @@ describe("SshKeyOptions", () => {
     "Restrict,NO-PTY,x11-forwarding,no-X11-forwarding",
     "cert-authority",
     "no-touch-required,verify-required,no-user-rc,agent-forwarding,no-port-forwarding",
+    "no-agent-forwarding,no-verify-required",
     ",,restrict,,pty,",
     "command=\"\"",
     "command=\"a \\\"b\\\" \\\\ \\x, c\t#\"",
     "cert-authority,principals=\"a,b\"",
+    "cert-authority,principals=\"\\\"\"",
     "environment=\"A_1=\",environment=\"A_1=b=c\"",
     "permitopen=\"host:22\",permitopen=\"[::1]:*\",permitopen=\"/65535\",permitopen=\"a:http\"",
     "permitlisten=\"22\",permitlisten=\"localhost:+22\",permitlisten=\"*:*\"",
-    "tunnel=\"0\",tunnel=\"ANY\",tunnel=\"2147483645\"",
+    "permitopen=\"a:h323\",permitopen=\"a:3com-tsmux\",permitopen=\"a: 22\"",
+    `permitopen="${"x".repeat(1024)}:22"`,
+    "tunnel=\"0\",tunnel=\"ANY\",tunnel=\"2147483645\",tunnel=\" +5\"",
+    `from="${"x".repeat(1022)}"`,
     "from=\"10.0.0.0/8,!10.1.2.3,*.example,fd00::/8,::/0,10/7/8\"",
     `from="127.0.0.1,${"x".repeat(2000)}"`
   ])("takes %s", (options) => assert.isUndefined(whyNot(options)))
@@ -49,6 +55,9 @@ describe("SshKeyOptions", () => {
     ["command=\"a\"b", "\"command\" is not one"],
     ["pty,\"x\"", "is not one"],
     [`${"x".repeat(41)}`, `"${"x".repeat(40)}…" is not one`],
+    [`${"x".repeat(40)}`, `"${"x".repeat(40)}" is not one`],
+    ["pty,command=\"a\"b", "\"command\" is not one"],
+    ["=\"x\"", "\"\" is not one"],
     ["command", "no value in quotes"],
     ["command=ls", "no value in quotes"],
     ["command=\"a\",COMMAND=\"a\"", "command is given twice"],
@@ -66,10 +75,13 @@ describe("SshKeyOptions", () => {
     ["permitopen=\"a:b:22\"", "no host and port"],
     ["permitopen=\"[::1:22\"", "no host and port"],
     ["permitopen=\"[::1]22\"", "no host and port"],
+    ["permitopen=\"[a:22\"", "no host and port"],
+    [`permitopen="${"x".repeat(1025)}:22"`, "no host and port"],
     ["permitlisten=\"a/22\"", "permitlisten is no host and port"],
     ["tunnel=\"2147483646\"", "no device"],
     ["tunnel=\"-1\"", "no device"],
     ["tunnel=\"tun0\"", "no device"],
+    ["tunnel=\"0x10\"", "no device"],
     ["from=\"\"", "empty entry"],
     ["from=\"10.0.0.1,\"", "empty entry"],
     ["from=\"!,10.0.0.1\"", "empty entry"],
@@ -101,6 +113,9 @@ describe("SshKeyOptions", () => {
     ["20260231Z", false],
     ["2026 1 2Z", true],
     ["20261301Z", undefined],
+    ["20260001Z", undefined],
+    ["2026+1+2Z", undefined],
+    ["2e3 0102Z", undefined],
     ["20260100Z", undefined],
     ["202601022400Z", undefined],
     ["202601022360Z", undefined],
