@@ -157,6 +157,41 @@ describe("ProvisioningState: live, whom it believes", () => {
       }))
     ))
 
+  it.effect("asks for private directories, a private marker and a private lock, whatever the umask", () =>
+    withLive((state, root) =>
+      Effect.scoped(Effect.gen(function*() {
+        const calls = yield* watchFiles()
+        const lock = rooted(realpathSync(root)).lockFile
+        yield* state.lock("0 seconds")
+        yield* state.markReported(vmId)
+        const modes = (path: string) =>
+          new Set(calls.flatMap((call) => {
+            const [kind = "", of, mode] = call.split(" ")
+            return ["mkdir", "create", "chmod"].includes(kind) && of?.replace(/\/$/, "") === path ? [mode] : []
+          }))
+        assert.deepStrictEqual(modes(dirname(lock)), new Set(["700"]))
+        assert.deepStrictEqual(modes(lock), new Set(["600"]))
+        assert.deepStrictEqual(modes(directoryOf(root)), new Set(["700"]))
+        assert.deepStrictEqual(modes(`${directoryOf(root)}/.${vmId}.provisioned.azure-init`), new Set(["600"]))
+      }))
+    ))
+
+  it.effect("writes no marker into a directory whose owner it cannot see", () =>
+    withLive((state, root) =>
+      Effect.scoped(Effect.gen(function*() {
+        yield* state.markConfigured(vmId)
+        let looks = 0
+        yield* watchFiles({
+          before: (call) => {
+            if (call === `stat ${directoryOf(root)}` && ++looks === 2) throw diskError()
+          }
+        })
+        const error = yield* Effect.flip(state.markReported(vmId))
+        assert.strictEqual(error.message, `cannot look at ${root}/var/lib/azure-init/: EIO: i/o error`)
+        assert.deepStrictEqual(readdirSync(directoryOf(root)), [`${vmId}.configured`])
+      }))
+    ))
+
   it.effect("locks no file that a link in the lock's place names, and makes its directory private", () =>
     withLive((state, root) =>
       Effect.gen(function*() {
@@ -250,7 +285,8 @@ describe("ProvisioningState: live, what it tells", () => {
     withLive((state, root) =>
       Effect.gen(function*() {
         yield* state.markReported(vmId)
-        assert.strictEqual(lstatSync(join(directoryOf(root), `${vmId}.provisioned`)).size, 0)
+        const { mode, size } = lstatSync(join(directoryOf(root), `${vmId}.provisioned`))
+        assert.deepStrictEqual([size, mode & 0o7777], [0, 0o600])
       })
     ))
 })

@@ -77,10 +77,10 @@ const markReported = Effect.fnUntraced(function*(markers: Markers, vmId: VmId) {
   const marker = fileOf(markers, vmId, reportedSuffix)
   yield* prepareDirectory(markers)
   // One marker becomes the other, so that no moment shows both or neither.
-  const renamed = yield* Effect.forEach(spellings(vmId), (id) =>
-    Effect.isSuccess(
-      attempt("rename", marker, markers.linux.rename(fileOf(markers, id, configuredSuffix), marker))
-    ))
+  const renamed = yield* Effect.forEach(
+    spellings(vmId),
+    (id) => Effect.isSuccess(markers.linux.rename(fileOf(markers, id, configuredSuffix), marker))
+  )
   yield* renamed.includes(true)
     ? markers.files.syncDirectory(markers.directory)
     : markers.files.writeAtomic(marker, "", { mode: 0o600 })
@@ -127,7 +127,7 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings | Linu
       lock: (wait) =>
         host.makeDirectories(path.dirname(paths.lockFile), 0o700).pipe(
           Effect.andThen(
-            openLocked(linux, paths.lockFile, { access: "readWrite", create: 0o600, noFollow: true }, wait)
+            openLocked(linux, paths.lockFile, { create: 0o600, noFollow: true }, wait)
           ),
           Effect.asVoid
         )
