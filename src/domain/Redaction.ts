@@ -27,7 +27,7 @@ export const nothing = (): Needles => ({ whole: new Set(), parts: new Set(), wor
 export const hide = (needles: Needles, secret: string): void => {
   if (secret.trim() === "") return
   if (secret.length < shortestPart) needles.words.add(secret)
-  else if (secret.length < longestKept) needles.whole.add(secret)
+  else needles.whole.add(secret)
   for (let start = 0; start + longestKept <= secret.length; start++) {
     needles.parts.add(secret.slice(start, start + longestKept))
   }
@@ -38,7 +38,7 @@ export const hide = (needles: Needles, secret: string): void => {
  * is none.
  */
 export const hideInput = (needles: Needles, input: string): void => {
-  for (const line of input.split(/[\r\n]+/)) {
+  for (const line of input.split(/[\r\n]/)) {
     const colon = line.indexOf(":")
     hide(needles, line.slice(colon + 1))
     if (colon >= 0 && line.length >= shortestPart) needles.whole.add(line)
@@ -46,15 +46,16 @@ export const hideInput = (needles: Needles, input: string): void => {
 }
 
 /** A line break, and with what programs indent what they have wrapped. */
-const wrapped = /[\r\n]+[ \t]*/g
+const wrapped = /[\r\n][ \t]*/g
 
 /**
  * The text with {@link placeholder} in place of every secret, also of one that was wrapped over several lines, and of every part of a secret with
  * six characters or more.
  */
 export const redact = (text: string, needles: Needles): string => {
-  if (needles.whole.size + needles.parts.size + needles.words.size === 0) return text
-  const hidden = new Uint8Array(text.length)
+  if (needles.whole.size + needles.words.size === 0) return text
+  // One more than there are characters, so that what is hidden always ends.
+  const hidden = new Uint8Array(text.length + 1)
   for (const word of needles.words) {
     for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
       const [before = "", after = ""] = [text[at - 1], text[at + word.length]]
@@ -105,12 +106,9 @@ const hideIn = (
 const replaceHidden = (text: string, hidden: Uint8Array): string => {
   let result = ""
   let at = 0
-  while (at < text.length) {
-    const start = hidden.indexOf(1, at)
-    if (start < 0) break
-    const end = hidden.indexOf(0, start)
+  for (let start = hidden.indexOf(1); start >= 0; start = hidden.indexOf(1, at)) {
     result += text.slice(at, start) + placeholder
-    at = end < 0 ? text.length : end
+    at = hidden.indexOf(0, start)
   }
   return result + text.slice(at)
 }

@@ -40,10 +40,26 @@ describe("Redaction", () => {
       without("line 1 of 11: a and b (a) user:a", "a", "1"),
       "line <redacted> of 11: <redacted> and b (<redacted>) user:<redacted>"
     )
+    assert.strictEqual(without("a b", "a"), "<redacted> b")
+  })
+
+  it("hides a secret of four to six characters everywhere", () => {
+    for (const secret of ["abcd", "abcde", "abcdef"]) {
+      assert.strictEqual(without(`x${secret}y ${secret}`, secret), "x<redacted>y <redacted>")
+    }
   })
 
   it("hides nothing for a secret that is empty or blank", () => {
     assert.strictEqual(without("a text\nof   lines", "", "   ", "\n"), "a text\nof   lines")
+    assert.strictEqual(without("a     b", "     "), "a     b")
+    assert.strictEqual(withoutInput("a     b", "     \n\n"), "a     b")
+  })
+
+  it("hides a whole line of input that names a secret, however short the secret is", () => {
+    assert.strictEqual(withoutInput("xa:bcx", "a:bc"), "x<redacted>x")
+    assert.strictEqual(withoutInput("xa:bx", "a:b"), "xa:bx")
+    assert.strictEqual(withoutInput("a :secret", ":secret"), "a <redacted>")
+    assert.strictEqual(withoutInput("cab ab", "ab\n"), "cab <redacted>")
   })
 
   it("knows the password in chpasswd's input by itself, and leaves the user's name readable", () => {
