@@ -41,6 +41,7 @@ describe("Redaction", () => {
       "line <redacted> of 11: <redacted> and b (<redacted>) user:<redacted>"
     )
     assert.strictEqual(without("a b", "a"), "<redacted> b")
+    assert.strictEqual(without("a hunter2-secret b", "a", "hunter2-secret"), "<redacted> <redacted> b")
   })
 
   it("hides a secret of four to six characters everywhere", () => {
