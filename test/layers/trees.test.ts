@@ -14,7 +14,7 @@ import {
   renameSync,
   symlinkSync
 } from "node:fs"
-import type { LinuxError } from "../../src/errors/LinuxError.ts"
+import { LinuxError } from "../../src/errors/LinuxError.ts"
 import { copyEntries, removeTree } from "../../src/layers/linux/trees.ts"
 import { type File, Linux, type Place, show } from "../../src/services/Linux.ts"
 import { temporaryRoot, writeFiles } from "../support/host.ts"
@@ -180,6 +180,16 @@ describe("removeTree", () => {
         "open /from {'directory':true,'noFollow':true}",
         "open /from/below {'directory':true,'noFollow':true}"
       ])
+    }))
+
+  it.effect("removes nothing below a directory that it is not allowed to remove, and says so", () =>
+    Effect.gen(function*() {
+      const refused = new LinuxError({ operation: "unlinkat", path: "/from", code: "EPERM", detail: "not permitted" })
+      const { result, root } = yield* inTree((linux, base) =>
+        removeTree({ ...linux, unlink: () => Effect.fail(refused) }, `${base}/from`)
+      )
+      assert.strictEqual(codeOf(result), "EPERM")
+      assert.deepStrictEqual(readdirSync(`${root}/from`).sort(), ["below", "file", "link"])
     }))
 
   it.effect("removes a file and a link, and takes what is not there as removed", () =>
