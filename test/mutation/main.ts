@@ -54,4 +54,5 @@ const verdict = judge(
   positionals.length === 0
 )
 print(verdict)
+process.stdout.write(`${results.length} mutants in ${Math.ceil(performance.now() / 60_000)} min\n`)
 process.exitCode = verdict.passed ? 0 : 1

@@ -78,6 +78,7 @@ describe("the mutation report", () => {
       assert.isFalse(isGuard(mutant({ file: "src/layers/live/Kvp.ts", source })), source)
     }
     assert.isFalse(isGuard(mutant({ source: "const mode = 0o600" })))
+    assert.isTrue(isGuard(mutant({ file: "src/domain/Redaction.ts" })))
   })
 
   it("leaves an accepted mutant out of the score, by file, line and replacement", () => {
@@ -146,5 +147,5 @@ describe("the mutation run", () => {
     )
     assert.strictEqual(tried.status, 2)
     assert.match(tried.stderr, /^refusing to start: .*npm run mutation$/m)
-  })
+  }, 60_000)
 })
