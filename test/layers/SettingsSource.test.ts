@@ -150,6 +150,16 @@ describe("SettingsSource: live", () => {
       assert.include(loaded.errors.map(formatProblem).join(), "a.toml: found something that is not a regular file")
     }))
 
+  it.effect("reads a settings file of 64 KiB, and none that is larger", () =>
+    Effect.gen(function*() {
+      const text = `${interval(7)}#`
+      const whole = `${text}${" ".repeat(64 * 1024 - text.length)}`
+      const { errors, settings } = yield* loadWith({ "etc/azure-init.toml": whole })
+      assert.deepStrictEqual([errors, Duration.toSeconds(settings.imds.retry_interval_secs)], [[], 7])
+      const more = yield* loadWith({ "etc/azure-init.toml": `${whole} ` })
+      assert.include(more.errors.map(formatProblem).join(), "found is larger than 65536 bytes")
+    }))
+
   it.effect("takes no pipe and no device for a file that says nothing, and waits for neither", () =>
     Effect.gen(function*() {
       const { layer, root } = yield* liveWith({ "etc/azure-init.toml": interval(7) })

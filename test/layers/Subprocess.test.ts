@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { systemError } from "effect/PlatformError"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
@@ -12,7 +13,7 @@ import * as Platform from "../../src/layers/Platform.ts"
 import * as Test from "../../src/layers/test/Subprocess.ts"
 import { make as makeSecrets, Secrets } from "../../src/services/Secrets.ts"
 import { saidBy, Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
-import { temporaryRoot } from "../support/host.ts"
+import { temporaryRoot, writeFiles } from "../support/host.ts"
 import { turnsUntil } from "../support/turns.ts"
 
 const live = Live.layer.pipe(Layer.provide(Platform.processes))
@@ -129,6 +130,41 @@ describe("Subprocess: live", () => {
       )
       assert.strictEqual(error.stderr, "<redacted> <redacted>")
     }).pipe(Effect.provide(live), Effect.provideService(Secrets, makeSecrets())))
+
+  it.effect("keeps a secret out of what the system says of a start or an end that fails", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryRoot
+      yield* writeFiles(root, { "hunter2-secret": "" })
+      const secrets = yield* Secrets
+      secrets.add(Redacted.make("hunter2-secret"))
+      const started = yield* Effect.flip(run({ command: `${root}/hunter2-secret`, args: [] })).pipe(
+        Effect.provide(live)
+      )
+      assert.match(started.status, /^not started: .*<redacted>/)
+      assert.notInclude(started.status, "hunter2")
+      const lost = Layer.effect(
+        ChildProcessSpawner.ChildProcessSpawner,
+        ChildProcessSpawner.ChildProcessSpawner.useSync((system) =>
+          ChildProcessSpawner.make((command) =>
+            Effect.map(system.spawn(command), (handle) =>
+              ChildProcessSpawner.makeHandle({
+                ...handle,
+                exitCode: Effect.fail(systemError({
+                  _tag: "Unknown",
+                  module: "ChildProcess",
+                  method: "exitCode",
+                  description: "lost hunter2-secret"
+                }))
+              }))
+          )
+        )
+      )
+      const ended = yield* Effect.flip(run({ command: "true", args: [] })).pipe(
+        Effect.provide(Live.layer.pipe(Layer.provide(lost), Layer.provide(Platform.processes)))
+      )
+      assert.match(ended.status, /lost <redacted>/)
+      assert.notInclude(ended.status, "hunter2")
+    }).pipe(Effect.provideService(Secrets, makeSecrets())))
 
   it.effect("redacts before it cuts", () =>
     Effect.gen(function*() {

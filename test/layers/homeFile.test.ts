@@ -93,6 +93,7 @@ describe("writeUserFile: modes and owners", () => {
       const owner = `${account.uid}:${account.gid}`
       for (const path of [`${root}/home/azureuser/a`, `${root}/home/azureuser/a/b`]) {
         assert.strictEqual(mode(path), 0o700)
+        assert.include(calls, `mkdir ${path} 700`)
         assert.include(calls, `chown ${path} ${owner}`)
         assert.include(calls, `chmod ${path} 700`)
         assert.isBelow(calls.indexOf(`chown ${path} ${owner}`), calls.indexOf(`chmod ${path} 700`))
@@ -160,9 +161,22 @@ describe("writeUserFile: modes and owners", () => {
       const calls = yield* watchFiles()
       const written = yield* write(root, "/etc/keys/azureuser")
       assert.strictEqual(mode(`${root}/etc/keys`), 0o755)
+      assert.include(calls, `mkdir ${root}/etc/keys 700`)
       assert.include(calls, `chmod ${root}/etc/keys 755`)
       assert.isFalse(calls.some((call) => call.startsWith(`chown ${root}/etc/keys `)))
       assert.deepStrictEqual(written, [`${root}/etc/keys/azureuser`])
+    }))
+
+  it.effect("says which directory outside the home did not get its mode", () =>
+    Effect.gen(function*() {
+      const root = yield* home
+      yield* watchFiles({
+        before: (call) => {
+          if (call.startsWith(`chmod ${root}/etc`)) throw diskError()
+        }
+      })
+      const error = yield* Effect.flip(write(root, "/etc/keys/azureuser"))
+      assert.strictEqual(error.message, `cannot set the owner and mode of ${root}/etc: EIO: i/o error`)
     }))
 
   it.effect("refuses every directory outside the home that group or others can write, and names the first", () =>
@@ -305,6 +319,16 @@ describe("writeUserFile: a file that is right already", () => {
         assert.strictEqual(mode(`${root}${keys}`), 0o600)
         assert.strictEqual(lstatSync(`${root}${keys}`).nlink, 1)
       }
+    }))
+
+  it.effect("is written again when a link to such a file stands in its place", () =>
+    Effect.gen(function*() {
+      const { root } = yield* again((base) => {
+        renameSync(`${base}${keys}`, `${base}/home/azureuser/other`)
+        symlinkSync(`${base}/home/azureuser/other`, `${base}${keys}`)
+      })
+      assert.isTrue(lstatSync(`${root}${keys}`).isFile())
+      assert.isTrue(existsSync(`${root}/home/azureuser/other`))
     }))
 
   for (const owner of [{ uid: stranger }, { gid: stranger }]) {

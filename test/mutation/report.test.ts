@@ -74,7 +74,9 @@ describe("the mutation report", () => {
     for (const source of guards) {
       assert.isTrue(isGuard(mutant({ file: "src/layers/linux/files.ts", source })), source)
     }
-    for (const source of ["let length = 0", "Effect.sync(() => {"]) {
+    for (
+      const source of ["let length = 0", "Effect.sync(() => {", "yield* Effect.logInfo(\"Set the password\") // mode"]
+    ) {
       assert.isFalse(isGuard(mutant({ file: "src/layers/live/Kvp.ts", source })), source)
     }
     assert.isFalse(isGuard(mutant({ source: "const mode = 0o600" })))

@@ -44,9 +44,12 @@ const redaction = "src/domain/Redaction.ts"
 const guards =
   /\be?[ug]id\b|trusted|owner|chown|chmod|mode\b|0o[0-7]+|O_[A-Z]+|noFollow|exclusive|lstat|readlink|[sS]ymbolic|link|(?<!Effect\.)sync\b|rename|[rR]edact|[pP]assword|secret|[mM]ax(imum)?[A-Z]?|limit|deadline/
 
+/** The code of a line: what is said in it, and comments, guard nothing. */
+const codeOf = (source: string): string => source.replace(/\/\/.*$/, "").replaceAll(/"[^"]*"/g, "")
+
 /** Whether a mutant's line guards something; there nothing may survive. */
 export const isGuard = ({ file, source }: Mutant): boolean =>
-  file === redaction || (/^src\/layers\/(live|linux)\//.test(file) && guards.test(source.replace(/\/\/.*$/, "")))
+  file === redaction || (/^src\/layers\/(live|linux)\//.test(file) && guards.test(codeOf(source)))
 
 const matches = (entry: Accepted, mutant: Mutant): boolean =>
   (entry.file === undefined || entry.file === mutant.file) && mutant.source.includes(entry.line) &&

@@ -96,8 +96,7 @@ const collect = (
 ): Effect.Effect<string, PlatformError> =>
   output.pipe(
     Stream.decodeText,
-    Stream.runFold(() => "", (text, chunk) => text.length < maximum ? text + chunk : text),
-    Effect.map((text) => text.slice(0, maximum))
+    Stream.runFold(() => "", (text, chunk) => text + chunk.slice(0, maximum - text.length))
   )
 
 /** What programs compare stays as it is, whatever the secrets are; only the run-time's own words are redacted. */
