@@ -55,7 +55,7 @@ export interface File {
   readonly sync: Effect.Effect<void, LinuxError>
   readonly chmod: (mode: number) => Effect.Effect<void, LinuxError>
   readonly chown: (uid: number, gid: number) => Effect.Effect<void, LinuxError>
-  /** Takes an exclusive lock that ends with the file; `false` when somebody else has it. Never waits. */
+  /** Takes an exclusive lock, for which it must be open to write, that ends with the file; `false` when somebody else has it. Never waits. */
   readonly tryLock: Effect.Effect<boolean, LinuxError>
 }
 

@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     include: ["test/{domain,layers,programs,services}/**/*.test.ts"],
     isolate: false,
+    // A busy machine is no fault of the unmutated agent; Stryker's own deadline ends a mutant that stands still.
+    testTimeout: 30_000,
     fsModuleCachePath: "/tmp/vitest",
     sequence: { sequencer: Nearest }
   }

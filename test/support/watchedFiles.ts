@@ -59,7 +59,7 @@ const noted = <A, R>(
 
 const shown = (path: string) => (stat: Stat): Stat => ({ ...stat, ...watching?.ownerOf?.(path) })
 
-const watchedFile = (file: File, path: string): File => {
+const watchedFile = (file: File, path: string, writable: boolean): File => {
   const own: File = {
     path: file.path,
     get stat() {
@@ -76,7 +76,10 @@ const watchedFile = (file: File, path: string): File => {
     },
     chmod: (mode) => noted(`chmod ${path} ${mode.toString(8)}`, path, file.chmod(mode)),
     chown: (uid, gid) => noted(`chown ${path} ${uid}:${gid}`, path, file.chown(uid, gid)),
-    tryLock: file.tryLock
+    // As fcntl(2) has it; flock(2), and with it Node, asks for less.
+    tryLock: writable
+      ? file.tryLock
+      : Effect.fail(new LinuxError({ operation: "fcntl", path, code: "EBADF", detail: "bad file descriptor" }))
   }
   inner.set(own, file)
   realNames.set(own, path)
@@ -97,7 +100,7 @@ const watched = (linux: Linux["Service"]): Linux["Service"] => ({
       return Effect.tap(
         Effect.map(
           noted(call, path, linux.open(platformPlace(place), options)),
-          (file) => watchedFile(file, path)
+          (file) => watchedFile(file, path, options?.access === "write" || options?.access === "readWrite")
         ),
         () => Effect.addFinalizer(() => Effect.ignore(noted(`close ${path}`, path, Effect.void)))
       )

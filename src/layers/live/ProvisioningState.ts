@@ -127,7 +127,7 @@ export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings | Linu
       lock: (wait) =>
         host.makeDirectories(path.dirname(paths.lockFile), 0o700).pipe(
           Effect.andThen(
-            openLocked(linux, paths.lockFile, { create: 0o600, noFollow: true }, wait)
+            openLocked(linux, paths.lockFile, { access: "readWrite", create: 0o600, noFollow: true }, wait)
           ),
           Effect.asVoid
         )
