@@ -29,8 +29,8 @@ const same = (
 export const accepted: ReadonlyArray<Accepted> = [
   { line: "Schema.brand(", because: { equivalent: "a brand is a type; nothing is named by it at run time" } },
   {
-    file: "src/layers/linux/homeFile.ts",
-    line: "open(root === \"\" ? \"/\" : root",
+    file: "src/layers/linux/homeWalk.ts",
+    line: "open(walk, root === \"\" ? \"/\" : root)",
     because: {
       endToEnd: "boots.e2e.ts, \"first boot: asks once, lets the owner in\": only a real boot has its keys below /"
     }
