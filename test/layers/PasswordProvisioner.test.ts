@@ -11,6 +11,7 @@ import { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
 import type { SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { contract } from "../contracts/PasswordProvisioner.ts"
 import { pathsBelow, temporaryRoot, writeFiles } from "../support/host.ts"
+import { telling, type Told } from "../support/told.ts"
 import { userland } from "../support/userland.ts"
 
 const alice = Username.make("alice")
@@ -63,6 +64,22 @@ const withLive = <A, E>(
   )
 
 describe("PasswordProvisioner: live", () => {
+  it.effect("has azure-init's names of the spans", () =>
+    withLive("$6$hash", (passwords) =>
+      Effect.gen(function*() {
+        const told: Told = { logged: [], spans: [] }
+        yield* telling(told, Effect.andThen(passwords.lock(alice), passwords.set(alice, Redacted.make("new"))))
+        assert.deepStrictEqual(
+          told.spans.map(({ name }) => name).filter((name) => name.startsWith("provision::password")),
+          [
+            "provision::password:passwd",
+            "provision::password:lock_user",
+            "provision::password:passwd",
+            "provision::password:set_user_password"
+          ]
+        )
+      })))
+
   for (const field of ["$6$hash", ""]) {
     it.effect(`locks by passwd -l an account with the shadow field ${JSON.stringify(field)}`, () =>
       withLive(field, (passwords, host) =>

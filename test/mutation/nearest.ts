@@ -5,8 +5,16 @@ import { BaseSequencer } from "vitest/node"
 /** The rooms of `test/`, the fast ones first. */
 const rooms = ["domain", "services", "programs", "layers"]
 
-/** What was split off another file, and is tested by that one's suites. */
-const partOf: Readonly<Record<string, string>> = { homeWalk: "homeFile" }
+/** How the suites of a file begin that are not called as it is. */
+const suitesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
+  UserProvisioner: ["UserProvisioner", "userAccess"],
+  accountDatabase: ["UserProvisioner", "userAccess", "loginRefusals", "nameService"],
+  homeWalk: ["homeFile"],
+  platformHttp: ["Imds", "WireServer"],
+  sshd: ["sshd", "SshProvisioner", "loginRefusals"],
+  sudoers: ["UserProvisioner", "sudo"],
+  useraddDefaults: ["userAccess"]
+}
 
 const roomOf = (path: string): number => rooms.findIndex((room) => path.includes(`/test/${room}/`))
 
@@ -16,11 +24,11 @@ const roomOf = (path: string): number => rooms.findIndex((room) => path.includes
  * half a minute, too long for each of some thousand mutants. The suites of the file's own name come first: most mutants end there.
  */
 export const nearest = <A>(mutated: ReadonlyArray<string>, suites: ReadonlyArray<A>, pathOf: (suite: A) => string) => {
-  const nameOf = (file: string) => partOf[basename(file, ".ts")] ?? basename(file, ".ts")
   const own = (suite: A) =>
     mutated.some((file) =>
-      basename(pathOf(suite)).startsWith(nameOf(file)) &&
-      file.includes(`/src/${rooms[roomOf(pathOf(suite))]}/`)
+      (suitesOf[basename(file, ".ts")] ?? [basename(file, ".ts")]).some((name) =>
+        basename(pathOf(suite)).startsWith(name)
+      ) && file.includes(`/src/${rooms[roomOf(pathOf(suite))]}/`)
     )
   const layers = mutated.some((file) => file.includes("/src/layers/"))
   const near = layers
