@@ -47,6 +47,30 @@ const portion = 64 * 1024
 /** A real document nests eight deep; far deeper ones are made to exhaust a parser. */
 const maximumDepth = 32
 
+/**
+ * The elements that are read, wherever they stand. Of others an element keeps the first one, which says that it holds more than text: a
+ * document of 1 MiB has room for 250,000, and a tree of them for none in the memory of the boot runtime.
+ */
+const known: ReadonlySet<string> = new Set([
+  "ProvisioningSection",
+  "LinuxProvisioningConfigurationSet",
+  "UserName",
+  "UserPassword",
+  "HostName",
+  "DisableSshPasswordAuthentication",
+  "SSH",
+  "PublicKeys",
+  "PublicKey",
+  "Value",
+  "CustomData",
+  "PlatformSettingsSection",
+  "PlatformSettings",
+  "PreprovisionedVm",
+  "PreprovisionedVMType",
+  "PreprovisionedVmType",
+  "ProvisionGuestProxyAgent"
+])
+
 /** An element without its namespace prefix. */
 interface Element {
   readonly name: string
@@ -89,7 +113,7 @@ const parseTree = (text: string): Effect.Effect<Element, OvfProblem> =>
               children: [],
               text: ""
             }
-            current?.children.push(element)
+            if (known.has(element.name) || current?.children.length === 0) current?.children.push(element)
             open.push(element)
             break
           }

@@ -34,8 +34,11 @@ interface Suite extends Task {
   readonly hooks: Record<"beforeAll" | "afterAll" | "beforeEach" | "afterEach", Array<TestFunction>>
 }
 
-/** As of vitest.config.ts, and ten times of it: the engine interprets. */
-const defaultTimeout = 50_000
+/** How much longer a test may take than on Node: the engine interprets. */
+const patience = 10
+
+/** As of vitest, in milliseconds. */
+const defaultTimeout = 5000
 
 const makeSuite = (name: string, parent: Suite | undefined, mode: Task["mode"]): Suite => ({
   type: "suite",
@@ -68,7 +71,7 @@ const parts = (first: Options | TestFunction | undefined, second: TestFunction |
   const run = typeof first === "function" ? first : typeof second === "function" ? second : () => {}
   const options = typeof first === "function" ? second : first
   const timeout = typeof options === "number" ? options : typeof options === "object" ? options.timeout : undefined
-  return { run, timeout: timeout ?? defaultTimeout }
+  return { run, timeout: (timeout ?? defaultTimeout) * patience }
 }
 
 type Register = (name: string, first?: Options | TestFunction, second?: TestFunction | Options) => void

@@ -39,6 +39,7 @@ export function readFileSync(path: PathLike, encoding?: string | Options): strin
       if (part.length === 0) break
       parts.push(part)
     }
+    if (parts.length === 1 && parts[0] !== undefined) return parts[0]
     const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
     let offset = 0
     for (const part of parts) {
@@ -112,16 +113,29 @@ export const readdirSync = (path: PathLike): Array<string> =>
     (file) => checked("readdir", pathOf(path), natives.readdir(file)).map(({ name }) => name).sort()
   )
 
+/** Removes an entry of a directory that is open; a path of the whole could be longer than the kernel takes. */
+const removeIn = (parent: number, name: string, recursive: boolean): void => {
+  const { mode } = checked<Exclude<ReturnType<typeof natives.fstatat>, number>>(
+    "lstat",
+    name,
+    natives.fstatat(parent, name, false)
+  )
+  const isDirectory = (mode & 0o170000) === 0o040000
+  if (isDirectory && recursive) {
+    const directory = checked<number>("open", name, natives.openat(parent, name, O_RDONLY | O_DIRECTORY, 0))
+    try {
+      for (const each of checked("readdir", name, natives.readdir(directory))) removeIn(directory, each.name, true)
+    } finally {
+      natives.close(directory)
+    }
+  }
+  checked("rm", name, natives.unlinkat(parent, name, isDirectory))
+}
+
 export const rmSync = (path: PathLike, options: Options = {}): void => {
   const name = pathOf(path)
   if (options.force === true && typeof natives.fstatat(AT_FDCWD, name, false) === "number") return
-  const directory = lstatSync(name).isDirectory()
-  if (directory && options.recursive === true) {
-    for (const each of readdirSync(name)) {
-      rmSync(`${name}/${each}`, options)
-    }
-  }
-  checked("rm", name, natives.unlinkat(AT_FDCWD, name, directory))
+  removeIn(AT_FDCWD, name, options.recursive === true)
 }
 
 export const mkdtempSync = (prefix: string): string => {
