@@ -97,6 +97,21 @@ fn a_lock_of_fcntl_by_another_process_keeps_ours_out() {
 }
 
 #[test]
+fn an_owner_that_is_no_id_is_refused() {
+    // 2^32 would be root to a kernel that takes 32 bits of it, and "as it is" to one that takes none.
+    expect_in_scratch(
+        r#"
+const file = open("owned", C.O_RDWR | C.O_CREAT), { uid, gid } = natives.fstat(file)
+for (const id of [4294967296, 4294967295, -2, 0.5, NaN]) {
+  say(natives.errorName(natives.fchown(file, id, gid)), natives.errorName(natives.fchownat(C.AT_FDCWD, "owned", uid, id, false)))
+}
+say(natives.fchown(file, -1, -1), natives.fchown(file, uid, gid))
+"#,
+        "EINVAL EINVAL\nEINVAL EINVAL\nEINVAL EINVAL\nEINVAL EINVAL\nEINVAL EINVAL\n0 0",
+    );
+}
+
+#[test]
 fn text_crosses_the_edge_as_utf_8() {
     expect(
         r#"

@@ -269,7 +269,14 @@ describe("UserProvisioner: what goes wrong", () => {
       }), noGetent))
 
   for (
-    const line of ["alice:x:oops:1000::/home/alice:/bin/sh", "alice:x:1000:1000::home/alice:/bin/sh", "alice:x:1000"]
+    const line of [
+      "alice:x:oops:1000::/home/alice:/bin/sh",
+      "alice:x:1000:1000::home/alice:/bin/sh",
+      "alice:x:1000",
+      // (uid_t) -1, which chown(2) takes for "as it is", and 2^32, which is root to whoever keeps 32 bits.
+      "alice:x:4294967295:1000::/home/alice:/bin/sh",
+      "alice:x:1000:4294967296::/home/alice:/bin/sh"
+    ]
   ) {
     it.effect(`refuses the entry ${line}`, () =>
       withLive((users, { root }) =>

@@ -141,10 +141,14 @@ fn links(follow: bool) -> AtFlags {
     }
 }
 
-/// `-1` leaves the owner as it is, as for `chown(2)`.
-fn owner(uid: f64, gid: f64) -> (Option<Uid>, Option<Gid>) {
-    let known = |id: f64| (id >= 0.0 && id < f64::from(u32::MAX)).then_some(id as u32);
-    (known(uid).map(Uid::from_raw), known(gid).map(Gid::from_raw))
+/// `-1` leaves the owner as it is, as for `chown(2)`; what is no id is refused, or the file would stay its old owner's.
+fn owner(uid: f64, gid: f64) -> Result<(Option<Uid>, Option<Gid>), Errno> {
+    let known = |id: f64| match id {
+        -1.0 => Ok(None),
+        _ if id >= 0.0 && id < f64::from(u32::MAX) && id.fract() == 0.0 => Ok(Some(id as u32)),
+        _ => Err(Errno::INVAL),
+    };
+    Ok((known(uid)?.map(Uid::from_raw), known(gid)?.map(Gid::from_raw)))
 }
 
 fn seconds(time: f64) -> Timespec {
@@ -201,13 +205,13 @@ natives! {
 
     /// An id of -1 stays as it is.
     fn fchown(file: i32, uid: f64, gid: f64) -> Result<(), Errno> {
-        let (uid, gid) = owner(uid, gid);
+        let (uid, gid) = owner(uid, gid)?;
         fs::fchown(&*get(file)?, uid, gid)
     }
 
     /// Of a symbolic link the link itself, unless `follow`. An id of -1 stays as it is.
     fn fchownat(directory: i32, path: Text, uid: f64, gid: f64, follow: bool) -> Result<(), Errno> {
-        let (uid, gid) = owner(uid, gid);
+        let (uid, gid) = owner(uid, gid)?;
         fs::chownat(&place(directory)?, &path.0, uid, gid, links(follow))
     }
 

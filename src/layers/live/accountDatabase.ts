@@ -15,6 +15,9 @@ const notInDatabase = 2
 /** passwd(5): name, password, uid, gid, comment, home, shell; ids have at most ten digits. */
 const passwdLine = /^[^:]*:[^:]*:(\d{1,10}):(\d{1,10}):[^:]*:(\/[^:]*):[^:]*$/
 
+/** The greatest id; (uid_t) -1 is none (chown(2)). */
+const greatestId = 2 ** 32 - 2
+
 /** sshd's shell for an account without one (`_PATH_BSHELL`). */
 const shellWithoutOne = "/bin/sh"
 
@@ -49,7 +52,7 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
     const line = Option.getOrUndefined(yield* lookUp("passwd", name))
     if (line === undefined) return undefined
     const [, uid, gid, home] = passwdLine.exec(line) ?? []
-    if (uid === undefined || gid === undefined || home === undefined) {
+    if (uid === undefined || gid === undefined || home === undefined || Math.max(+uid, +gid) > greatestId) {
       return yield* new UserError({
         user: name,
         operation: "find the account",

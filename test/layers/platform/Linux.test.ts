@@ -84,6 +84,16 @@ describe("Linux: files", () => {
       assert.strictEqual(text(yield* linux.readFile(`${root}/file`, { maximum: 9 })), "abX")
     }).pipe(Effect.provide(Platform.linux)))
 
+  it.effect("refuses an owner that is no id of 32 bits", () =>
+    Effect.gen(function*() {
+      const { linux, root } = yield* host
+      yield* write(`${root}/file`, "")
+      const file = yield* linux.open(`${root}/file`)
+      const { gid, uid } = yield* file.stat
+      yield* Effect.flip(file.chown(2 ** 32, gid))
+      yield* Effect.flip(linux.lchown(`${root}/file`, uid, 2 ** 32))
+    }).pipe(Effect.provide(Platform.linux)))
+
   it.effect("reads up to its bound, and refuses more", () =>
     Effect.gen(function*() {
       const { linux, root } = yield* host
