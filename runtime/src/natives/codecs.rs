@@ -57,17 +57,28 @@ impl From<&Url> for UrlParts {
     }
 }
 
-/// As many headers as a response may have; the platform's have ten.
-const MOST_HEADERS: usize = 100;
+/// As many headers as most responses have; the platform's have ten.
+const USUAL_HEADERS: usize = 32;
+
+/// More than fit into the 16 KiB that a head may have.
+const MOST_HEADERS: usize = 16 * 1024 / "a:\r\n".len();
 
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
 fn parse_head(bytes: &[u8]) -> Result<Option<HttpHead>, String> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    match parse_head_of(bytes, USUAL_HEADERS) {
+        Err(httparse::Error::TooManyHeaders) => parse_head_of(bytes, MOST_HEADERS),
+        parsed => parsed,
+    }
+    .map_err(|error| error.to_string())
+}
+
+fn parse_head_of(bytes: &[u8], most_headers: usize) -> Result<Option<HttpHead>, httparse::Error> {
+    let mut headers = vec![httparse::EMPTY_HEADER; most_headers];
     let mut response = httparse::Response::new(&mut headers);
-    let length = match response.parse(bytes).map_err(|error| error.to_string())? {
+    let length = match response.parse(bytes)? {
         httparse::Status::Complete(length) => length,
         httparse::Status::Partial => return Ok(None),
     };

@@ -64,6 +64,7 @@ const accepted: Readonly<Record<string, readonly [answer: string, body: string]>
   continued: [`HTTP/1.1 100 Continue\r\n\r\n${head}${sized}`, "hi"],
   earlyHints: [`HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${head}${sized}`, "hi"],
   emptyLineFirst: [`\r\n${head}${sized}`, "hi"],
+  manyHeaders: [`${head}${"a: b\r\n".repeat(1500)}${sized}`, "hi"],
   largeHead: [`${head}X: ${"a".repeat(15_000)}\r\n${sized}`, "hi"],
   bytes: [`${head}X: a\u00e9\r\n${sized}`, "hi"],
   utf8: [`${head}Content-Length: 3\r\n\r\n\u00e2\u0082\u00ac`, "\u20ac"]
@@ -74,6 +75,7 @@ const refused: Readonly<Record<string, readonly [answer: string, code: string]>>
   nothing: ["", "TransportError ECONNRESET"],
   noHttp: ["\u0016\u0003garbage\r\n\r\n", "TransportError HPE"],
   cutHead: [`${head}Conte`, "TransportError ECONNRESET"],
+  trailerWithControl: [`${chunked}2\r\nhi\r\n0\r\nX-\u0001: 1\r\n\r\n`, "DecodeError"],
   lengthAndChunked: [`${head}Transfer-Encoding: chunked\r\n${sized}`, "TransportError HPE"],
   lengthTwice: [`${head}Content-Length: 2\r\n${sized}`, "TransportError HPE"],
   lengthsThatDiffer: [`${head}Content-Length: 3\r\n${sized}`, "TransportError HPE"],

@@ -39,6 +39,9 @@ const parseError = (code: string, message: string) =>
 const hungUp = new SocketError({ code: "ECONNRESET", message: "socket hang up" })
 const aborted = new SocketError({ code: "ECONNRESET", message: "aborted" })
 
+/** A field behind the last chunk (RFC 9112, 7.1.2): a token, a colon, and a value without control characters. */
+const trailerField = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n$/
+
 const carriageReturn = 13
 const lineFeed = 10
 const semicolon = 59
@@ -224,6 +227,9 @@ export class ResponseReader {
     this.#left += line.length
     if (this.#left > maximumHead) return parseError("HEADER_OVERFLOW", "Header overflow")
     if (line.length === 2) this.#end()
+    else if (!trailerField.test(this.#system.decodeLatin1(line))) {
+      return parseError("INVALID_HEADER_TOKEN", "Invalid header token")
+    }
     return true
   }
 
