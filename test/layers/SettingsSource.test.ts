@@ -155,7 +155,7 @@ describe("SettingsSource: live", () => {
       const text = `${interval(7)}#`
       const whole = `${text}${" ".repeat(64 * 1024 - text.length)}`
       const { errors, settings } = yield* loadWith({ "etc/azure-init.toml": whole })
-      assert.deepStrictEqual([errors, Duration.toSeconds(settings.imds.retry_interval_secs)], [[], 7])
+      assert.deepStrictEqual([errors, Duration.toSeconds(settings.imds.retryInterval)], [[], 7])
       const more = yield* loadWith({ "etc/azure-init.toml": `${whole} ` })
       assert.include(more.errors.map(formatProblem).join(), "found is larger than 65536 bytes")
     }))
