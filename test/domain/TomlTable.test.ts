@@ -1,0 +1,16 @@
+import { assert, describe, it } from "@effect/vitest"
+import { shorten, showValue } from "../../src/domain/TomlTable.ts"
+
+describe("TomlTable", () => {
+  it("cuts only what is longer than the limit", () => {
+    assert.deepStrictEqual([shorten("abc", 3), shorten("abcd", 3)], ["abc", "abc…"])
+  })
+
+  it("quotes a value, and no whole table", () => {
+    assert.deepStrictEqual([showValue("a"), showValue({ a: 1 }), showValue("x".repeat(99)).length], [
+      "\"a\"",
+      "a table",
+      61
+    ])
+  })
+})
