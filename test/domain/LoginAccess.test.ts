@@ -61,6 +61,11 @@ describe("obstacles: the account", () => {
     ["an /etc/nologin", { nologin: true }, "nologin"],
     ["root and an /etc/nologin", { nologin: true, uid: 0 }],
     ["a locked password without PAM", { sshd: sshd(noPam) }, "locked"],
+    [
+      "a locked password that is there, without PAM",
+      { sshd: sshd(noPam), shadow: "alice:!$6$x:20000::::::" },
+      "locked"
+    ],
     ["a locked password in an sshd that was built without PAM", { sshd: sshd() }, "locked"],
     ["the password * without PAM", { sshd: sshd(noPam), shadow: "alice:*:20000:0:99999:7:::" }]
   ])
@@ -371,6 +376,8 @@ describe("what is read of the machine", () => {
     ["UID_MIN\t\t  500", 500],
     ["# UID_MIN 1\n \tUID_MIN 700 \nUID_MAX 60000", 700],
     ["SYS_UID_MIN 100", 1000],
+    ["UID_MIN 5000\n", 1000],
+    ["UID_MIN 5000\n  SYS_UID_MAX  4999 ", 5000],
     ["UID_MIN 5x", 1000],
     ["UID_MIN 12345678901", 1000]
   ])("takes from the login.defs %j the least uid %d", (text, least) => {

@@ -76,6 +76,12 @@ describe("reports", () => {
       assert.isTrue(description.startsWith(offered[0]?.value ?? "none"))
     }))
 
+  it.effect("is under way before the work, however soon that ends", () =>
+    Effect.gen(function*() {
+      const { calls } = yield* reporting(Effect.scoped(reportInProgress(vmId)))
+      assert.deepStrictEqual(calls.map(({ report }) => report), ["inProgress"])
+    }))
+
   it.effect("goes on when Azure does not take the in-progress report, and says so", () =>
     Effect.gen(function*() {
       const { calls, logged, result } = yield* reporting(
