@@ -77,7 +77,7 @@ export const decode = (type: string, text: string): KeyBlob | BadKeyBlob => {
   const bad = (why: string, bytes?: Uint8Array, cutOff = false): BadKeyBlob => ({ why, bytes, cutOff })
   const known = keyTypes.get(type)
   if (known === undefined) return bad("sshd takes no ssh-dss keys any more; make an ed25519 key")
-  const base64 = text.replace(/[\r\v\f]+/g, "")
+  const base64 = text.replace(/[\r\v\f]/g, "")
   if (base64 === "") return bad("nothing follows the type")
   const decoded = Base64.decode(base64)
   // The second condition refuses bits behind the end, as OpenSSH does.
