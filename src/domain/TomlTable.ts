@@ -19,6 +19,14 @@ export const mergeTables = (earlier: TomlTable, later: TomlTable): TomlTable =>
     })
   ])
 
+/** The keys that a table sets, as `imds.endpoint`. */
+export const keysOf = (table: TomlTable): ReadonlySet<string> =>
+  new Set(
+    Object.entries(table).flatMap(([name, value]) =>
+      isTomlTable(value) ? Object.keys(value).map((key) => `${name}.${key}`) : [name]
+    )
+  )
+
 /** Cuts what a file says to a length that a report has room for. */
 export const shorten = (text: string, longest: number): string =>
   text.length > longest ? `${text.slice(0, longest)}…` : text

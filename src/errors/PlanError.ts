@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { formatInvalidField } from "../domain/PlanFailure.ts"
 
 const supportingOf = (error: { readonly message: string }): ReadonlyArray<readonly [string, string]> => [[
   "error",
@@ -30,7 +31,7 @@ export class UsernameMissingError extends Schema.TaggedError<UsernameMissingErro
 export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("InvalidFieldError", {
   /** The field as its source names it: `compute.osProfile.adminUsername`, `HostName`. */
   field: Schema.String,
-  source: Schema.String,
+  source: Schema.Literals(["IMDS", "media"]),
   /** The value, or its beginning. */
   found: Schema.String,
   /** How many characters the whole value has. */
@@ -47,9 +48,7 @@ export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("
   }
 
   override get message(): string {
-    const shown = Array.from(this.found).length
-    const cut = shown < this.length ? ` (the first ${shown} of ${this.length} characters)` : ""
-    return `${this.source}: ${this.field}: found ${JSON.stringify(this.found)}${cut}, expected ${this.expected}`
+    return formatInvalidField(this)
   }
 }
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
-import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
+import type { AccountPlan, ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
 import type { Reportable } from "../domain/Reportable.ts"
 import type { UserAccount } from "../domain/UserAccount.ts"
 import { UnhandledError } from "../errors/UnhandledError.ts"
@@ -13,7 +13,6 @@ import { HostnameProvisioner } from "../services/HostnameProvisioner.ts"
 import { PasswordProvisioner } from "../services/PasswordProvisioner.ts"
 import { SshProvisioner } from "../services/SshProvisioner.ts"
 import { UserProvisioner } from "../services/UserProvisioner.ts"
-import type { Planned } from "./plan.ts"
 
 /** What failed, in the order of the report; empty when all is well. */
 export type Failures = ReadonlyArray<Reportable>
@@ -39,31 +38,31 @@ export const failuresOf = <A, E extends Reportable, R>(
 
 const nothing: Effect.Effect<Failures> = Effect.succeed([])
 
-/** Runs every branch at once and to its end; returns what failed in the order of the list, whichever failed first. */
-const allAtOnce = <R>(branches: ReadonlyArray<Effect.Effect<Failures, never, R>>): Effect.Effect<Failures, never, R> =>
-  Effect.map(Effect.all(branches, { concurrency: "unbounded" }), Arr.flatten)
+/** Runs every step at once and to its end; returns what failed in the order of the list, whichever failed first. */
+const failuresOfAll = <R>(
+  steps: ReadonlyArray<Effect.Effect<unknown, Reportable, R>>
+): Effect.Effect<Failures, never, R> =>
+  Effect.map(Effect.all(steps.map(loggedStep), { concurrency: "unbounded", mode: "result" }), Arr.getFailures)
 
 /** What an account needs to let its owner in: password, keys and sudo. `outer` is the span of the whole. */
 const provisionAccess = Effect.fnUntraced(function*(
-  plan: ProvisioningPlan,
+  plan: AccountPlan,
   account: UserAccount,
   outer: Tracer.AnySpan | undefined
 ) {
   const password = yield* PasswordProvisioner
   const ssh = yield* SshProvisioner
   const users = yield* UserProvisioner
-  return yield* allAtOnce([
-    failuresOf(
-      plan.password._tag === "Set"
-        ? password.set(account.name, plan.password.password)
-        : password.lock(account.name)
-    ),
-    failuresOf(
-      plan.keys.length === 0
-        ? Effect.void
-        : ssh.installKeys(account, plan.keys).pipe(Effect.withSpan("provision:provision_ssh_keys", { parent: outer }))
-    ),
-    failuresOf(users.grantSudo(account.name))
+  return yield* failuresOfAll([
+    plan.password.value._tag === "Set"
+      ? password.set(account.name, plan.password.value.password)
+      : password.lock(account.name),
+    plan.keys.value.length === 0
+      ? Effect.void
+      : ssh.installKeys(account, plan.keys.value).pipe(
+        Effect.withSpan("provision:provision_ssh_keys", { parent: outer })
+      ),
+    users.grantSudo(account.name)
   ])
 })
 
@@ -74,13 +73,13 @@ interface Provisioned {
 }
 
 /** The account, and then what it needs. `outer` is the span of the whole. */
-const provisionUser = Effect.fnUntraced(function*(plan: ProvisioningPlan, outer: Tracer.AnySpan | undefined) {
+const provisionUser = Effect.fnUntraced(function*(plan: AccountPlan, outer: Tracer.AnySpan | undefined) {
   const users = yield* UserProvisioner
   const ensured = yield* Effect.result(loggedStep(
     users.ensure({
       name: plan.username.value,
-      groups: plan.groups,
-      createMissingGroups: plan.createMissingGroups
+      groups: plan.groups.value,
+      createMissingGroups: plan.createMissingGroups.value
     }).pipe(Effect.withSpan("provision:create_user"))
   ))
   if (Result.isFailure(ensured)) return { failures: [ensured.failure], account: Option.none() } satisfies Provisioned
@@ -91,11 +90,11 @@ const provisionUser = Effect.fnUntraced(function*(plan: ProvisioningPlan, outer:
 })
 
 /** What keeps the owner out of an account that is as it will be. */
-const refusalsOf = Effect.fnUntraced(function*(plan: ProvisioningPlan, account: UserAccount) {
+const refusalsOf = Effect.fnUntraced(function*(plan: AccountPlan, account: UserAccount) {
   const ssh = yield* SshProvisioner
   const refusals = yield* ssh.loginRefusals(account, {
-    key: plan.keys.length > 0,
-    password: plan.password._tag === "Set" && plan.allowPasswords
+    key: plan.keys.value.length > 0,
+    password: plan.password.value._tag === "Set" && plan.allowPasswords.value
   })
   const failures = yield* Effect.forEach(refusals, (refusal) => failuresOf(Effect.fail(refusal)))
   return failures.flat()
@@ -107,22 +106,22 @@ const refusalsOf = Effect.fnUntraced(function*(plan: ProvisioningPlan, account: 
  * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, what keeps
  * the owner out all the same, hostname.
  */
-export const applyPlan = Effect.fn("provision:provision")(function*(planned: Planned) {
+export const applyPlan = Effect.fn("provision:provision")(function*(plan: ProvisioningPlan) {
   const settings = yield* CurrentSettings
   const hostnames = yield* HostnameProvisioner
   const ssh = yield* SshProvisioner
   const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
 
   const nobody: Effect.Effect<Provisioned> = Effect.succeed({ failures: [], account: Option.none() })
-  const user = Option.match(planned.plan, { onNone: () => nobody, onSome: (plan) => provisionUser(plan, outer) })
-  const sshd = Option.match(planned.plan, {
+  const user = Option.match(plan.account, { onNone: () => nobody, onSome: (account) => provisionUser(account, outer) })
+  const sshd = Option.match(plan.account, {
     onNone: () => nothing,
     onSome: ({ allowPasswords }) =>
       settings.ssh.configureSshdPasswordAuthentication
-        ? failuresOf(ssh.allowPasswords(allowPasswords).pipe(Effect.withSpan("provision:update_ssh_config")))
+        ? failuresOf(ssh.allowPasswords(allowPasswords.value).pipe(Effect.withSpan("provision:update_ssh_config")))
         : nothing
   })
-  const hostname = Option.match(planned.hostname, {
+  const hostname = Option.match(plan.hostname, {
     onNone: () => nothing,
     onSome: ({ value }) => failuresOf(hostnames.set(value).pipe(Effect.withSpan("provision:set_hostname")))
   })
@@ -132,9 +131,9 @@ export const applyPlan = Effect.fn("provision:provision")(function*(planned: Pla
   )
   const failed = yield* Effect.all({ core, sshd }, { concurrency: "unbounded" })
   const { hostname: named, user: provisioned } = failed.core
-  const refusals = yield* Option.match(Option.all([planned.plan, provisioned.account]), {
+  const refusals = yield* Option.match(Option.all([plan.account, provisioned.account]), {
     onNone: () => nothing,
-    onSome: ([plan, account]) => refusalsOf(plan, account)
+    onSome: ([planned, account]) => refusalsOf(planned, account)
   })
   return [...provisioned.failures, ...failed.sshd, ...refusals, ...named]
 })

@@ -38,19 +38,19 @@ const configure = Effect.fn("azure_init:provision")(function*(
   const { kernel, os } = yield* identity.software
   yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)
   const environment = yield* getEnvironment
-  const planned = yield* makePlan(environment, groups)
+  const { failures: planned, plan } = yield* makePlan(environment, groups)
   const wrong = wrongGroups.length === 0 ? [] : [
     new UserError({
-      user: Option.match(planned.plan, { onNone: () => "nobody", onSome: (plan) => plan.username.value }),
+      user: Option.match(plan.account, { onNone: () => "nobody", onSome: ({ username }) => username.value }),
       operation: `join the groups ${wrongGroups.join(", ")}`,
       detail: "AZURE_INIT_USER_GROUPS: expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas"
     })
   ]
   const media = yield* ProvisioningMedia
   const failures = [
-    ...planned.failures,
+    ...planned,
     ...wrong,
-    ...yield* applyPlan(planned),
+    ...yield* applyPlan(plan),
     ...yield* failuresOf(media.released)
   ]
   return failures.length === 0 ? yield* failuresOf(state.markConfigured(vmId)) : failures

@@ -14,6 +14,8 @@ export interface LoadedSettings {
   readonly settings: Settings
   /** The files that were read, in the order of precedence, lowest first. */
   readonly files: ReadonlyArray<string>
+  /** The keys that the files set, as `user_provisioners.groups`; those of unknown sections too. */
+  readonly set: ReadonlySet<string>
   /** Stop the boot: wrong values, syntax errors, unreadable files, a missing `--config`. */
   readonly errors: ReadonlyArray<SettingsProblem>
   /** Do not stop the boot: unknown keys and sections. */

@@ -40,6 +40,16 @@ export const contract = (
         assert.isFalse(loaded.settings.ssh.querySshdConfig)
       }))
 
+    it.effect("tells which keys the file sets, to whatever value", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual([...(yield* load({ text: "", table: {} })).set], [])
+        const loaded = yield* load({
+          text: "[ssh]\nquery_sshd_config = true\n",
+          table: { ssh: { query_sshd_config: true } }
+        })
+        assert.deepStrictEqual([...loaded.set], ["ssh.query_sshd_config"])
+      }))
+
     it.effect("never fails: names the file and the key of a wrong value, and keeps the right ones", () =>
       Effect.gen(function*() {
         const loaded = yield* load({

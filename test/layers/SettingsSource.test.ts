@@ -66,6 +66,7 @@ describe("SettingsSource: live", () => {
       ])
       assert.strictEqual(Duration.toSeconds(loaded.settings.imds.retryInterval), 5)
       assert.strictEqual(Duration.toSeconds(loaded.settings.imds.requestTimeout), 11)
+      assert.sameMembers([...loaded.set], ["imds.retry_interval_secs", "imds.request_timeout_secs"])
       const withConfig = yield* loadWith(files, "/extra.toml")
       assert.strictEqual(Duration.toSeconds(withConfig.settings.imds.retryInterval), 6)
     }))

@@ -205,11 +205,5 @@ export const accepted: ReadonlyArray<Accepted> = [
   ...same("src/layers/live/platformHttp.ts", "it is only given up with, never judged for another attempt", [
     "let last: Trouble = {",
     "false"
-  ]),
-  ...same(
-    "src/programs/plan.ts",
-    "without either source nobody is named, and there is no plan for the answer to stand in",
-    ["onNone: () => Option.match(media, { onNone: () => true, onSome: refusesPasswords })", "false"],
-    ["onNone: () => Option.match(media, { onNone: () => true, onSome: refusesPasswords })", "() => undefined"]
-  )
+  ])
 ]

@@ -24,7 +24,14 @@ const problem = {
 }
 
 const loadedWith = (changes: Partial<LoadedSettings> = {}) =>
-  Layer.succeed(SettingsLoaded, { settings: defaults, files: [], errors: [], warnings: [], ...changes })
+  Layer.succeed(SettingsLoaded, {
+    settings: defaults,
+    files: [],
+    set: new Set<string>(),
+    errors: [],
+    warnings: [],
+    ...changes
+  })
 
 /** Collects what is logged. */
 const logging = () => {

@@ -95,6 +95,7 @@ export const makeAgent = (options: {
     Layer.succeed(SettingsLoaded, {
       settings,
       files: options.settingsFiles ?? [],
+      set: new Set<string>(),
       errors: options.settingsErrors ?? [],
       warnings: options.settingsWarnings ?? []
     }),

@@ -6,7 +6,7 @@ import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import { decodeSettings, type KeyProblem } from "../../domain/SettingsDocument.ts"
 import * as TomlProblem from "../../domain/TomlProblem.ts"
-import { mergeTables, type TomlTable } from "../../domain/TomlTable.ts"
+import { keysOf, mergeTables, type TomlTable } from "../../domain/TomlTable.ts"
 import { FileError } from "../../errors/FileError.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { Linux } from "../../services/Linux.ts"
@@ -128,7 +128,8 @@ export const layer: Layer.Layer<SettingsSource, never, Linux | Path.Path> = Laye
         warnings.push(...unknown.map(locate))
       }
       const merged = sources.reduce<TomlTable>((earlier, { table }) => mergeTables(earlier, table), {})
-      return { settings: decodeSettings(merged).settings, files: sources.map(({ file }) => file), errors, warnings }
+      const files = sources.map(({ file }) => file)
+      return { settings: decodeSettings(merged).settings, files, set: keysOf(merged), errors, warnings }
     })
 
     return SettingsSource.of({ load })

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { decodeSettings } from "../../domain/SettingsDocument.ts"
-import type { TomlTable } from "../../domain/TomlTable.ts"
+import { keysOf, type TomlTable } from "../../domain/TomlTable.ts"
 import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
 
@@ -22,6 +22,7 @@ export const make = (table: TomlTable = {}, errors: ReadonlyArray<SettingsProble
       return {
         settings: decoded.settings,
         files: ["settings.toml"],
+        set: keysOf(table),
         errors: [...errors, ...decoded.wrong.map((problem) => ({ file: "settings.toml", ...problem }))],
         warnings: decoded.unknown.map((problem) => ({ file: "settings.toml", ...problem }))
       }

@@ -1,29 +1,17 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Hostname from "../domain/Hostname.ts"
-import type { Source, Sourced } from "../domain/ProvisioningPlan.ts"
-import type { Reportable } from "../domain/Reportable.ts"
-import { Username } from "../domain/Username.ts"
-import { InvalidFieldError, UsernameMissingError } from "../errors/PlanError.ts"
-import type { Environment } from "./environment.ts"
+import * as Hostname from "./Hostname.ts"
+import { type Decided, formatInvalidField, type InvalidField, type Notice, type PlanFailure } from "./PlanFailure.ts"
+import type { PlanSources, PlatformSource, Sourced } from "./PlanSources.ts"
+import { Username } from "./Username.ts"
 
-/** Something for the log that stands in nobody's way. */
-export interface Notice {
-  readonly message: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
-
-/** A part of the plan, what keeps the VM from being ready, and what the log has to say. */
-export interface Decided<A> {
-  readonly value: A
-  readonly failures: ReadonlyArray<Reportable>
-  readonly notices: ReadonlyArray<Notice>
-}
+/** What the platform said of names, or why it said nothing. */
+type NameSources = Pick<PlanSources, "imds" | "media">
 
 /** One source's text for a field; `none` when the source is not there or the text is blank. */
 interface Candidate {
-  readonly source: Source
+  readonly source: PlatformSource
   readonly field: string
   readonly text: Option.Option<string>
 }
@@ -33,10 +21,10 @@ const nonBlank = (text: string): Option.Option<string> => text.trim() === "" ? O
 /** So much of a wrong value is shown, in characters. */
 const shownLength = 64
 
-const invalidField = (field: string, source: Source, text: string, expected: string) => {
+const invalidField = (field: string, source: PlatformSource, text: string, expected: string): InvalidField => {
   const characters = Array.from(text)
   const found = characters.slice(0, shownLength).join("")
-  return new InvalidFieldError({ field, source, found, length: characters.length, expected })
+  return { field, source, found, length: characters.length, expected }
 }
 
 /** The first candidate that decodes, and what is wrong with the ones before it. */
@@ -45,10 +33,10 @@ const firstValid = <A>(
   decode: (text: string) => Option.Option<A>,
   expected: string
 ): {
-  readonly value: Option.Option<Sourced<A> & { readonly text: string }>
-  readonly problems: ReadonlyArray<InvalidFieldError>
+  readonly value: Option.Option<Sourced<A, PlatformSource> & { readonly text: string }>
+  readonly problems: ReadonlyArray<InvalidField>
 } => {
-  const problems: Array<InvalidFieldError> = []
+  const problems: Array<InvalidField> = []
   for (const { field, source, text } of candidates) {
     if (Option.isNone(text)) continue
     const decoded = decode(text.value)
@@ -60,19 +48,23 @@ const firstValid = <A>(
   return { value: Option.none(), problems }
 }
 
-const tookOther = (problem: InvalidFieldError): Notice => ({
+const tookOther = (problem: InvalidField): Notice => ({
   message: "Took the other source's value for a field",
-  fields: { error: problem.message }
+  fields: { error: formatInvalidField(problem) }
 })
 
-const parts = (environment: Environment) => ({
-  imds: Result.getSuccess(environment.imds),
-  media: Option.flatten(Result.getSuccess(environment.media))
+const failed = (problem: InvalidField): PlanFailure => ({ _tag: "InvalidField", problem })
+
+const parts = ({ imds, media }: NameSources) => ({
+  imds: Result.getSuccess(imds),
+  media: Option.flatten(Result.getSuccess(media))
 })
 
 /** What the VM is to be called; `none` when no source names it: it keeps its name. */
-export const decideHostname = (environment: Environment): Decided<Option.Option<Sourced<Hostname.Hostname>>> => {
-  const { imds, media } = parts(environment)
+export const decideHostname = (
+  sources: NameSources
+): Decided<Option.Option<Sourced<Hostname.Hostname, PlatformSource>>> => {
+  const { imds, media } = parts(sources)
   const { problems, value } = firstValid(
     [
       {
@@ -87,7 +79,7 @@ export const decideHostname = (environment: Environment): Decided<Option.Option<
   )
   if (Option.isNone(value)) {
     const notices = [{ message: "Neither source names the host: it keeps its name", fields: {} }]
-    return { value, failures: problems, notices: problems.length === 0 ? notices : [] }
+    return { value, failures: problems.map(failed), notices: problems.length === 0 ? notices : [] }
   }
   const { source, text, value: hostname } = value.value
   return {
@@ -104,8 +96,8 @@ export const decideHostname = (environment: Environment): Decided<Option.Option<
 }
 
 /** What the administrator is to be called; `none` when no source has a name that Linux takes. */
-export const decideUsername = (environment: Environment): Decided<Option.Option<Sourced<Username>>> => {
-  const { imds, media } = parts(environment)
+export const decideUsername = (sources: NameSources): Decided<Option.Option<Sourced<Username, PlatformSource>>> => {
+  const { imds, media } = parts(sources)
   const { problems, value } = firstValid(
     [
       {
@@ -122,17 +114,17 @@ export const decideUsername = (environment: Environment): Decided<Option.Option<
     const { source, value: username } = value.value
     return { value: Option.some({ value: username, source }), failures: [], notices: problems.map(tookOther) }
   }
-  return { value, failures: problems.length > 0 ? problems : [usernameMissing(environment)], notices: [] }
+  return { value, failures: problems.length > 0 ? problems.map(failed) : [usernameMissing(sources)], notices: [] }
 }
 
-const usernameMissing = ({ imds, media }: Environment) =>
-  new UsernameMissingError({
-    imds: Result.match(imds, {
-      onSuccess: () => "compute.osProfile.adminUsername is empty",
-      onFailure: (error) => error.message
-    }),
-    media: Result.match(media, {
-      onSuccess: Option.match({ onNone: () => "there is none", onSome: () => "it has no UserName" }),
-      onFailure: (error) => error.message
-    })
+const usernameMissing = ({ imds, media }: NameSources): PlanFailure => ({
+  _tag: "UsernameMissing",
+  imds: Result.match(imds, {
+    onSuccess: () => "compute.osProfile.adminUsername is empty",
+    onFailure: (error) => error.message
+  }),
+  media: Result.match(media, {
+    onSuccess: Option.match({ onNone: () => "there is none", onSome: () => "it has no UserName" }),
+    onFailure: (error) => error.message
   })
+})
