@@ -1,5 +1,7 @@
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { formatInvalidField } from "../domain/PlanFailure.ts"
+import { misconfigured } from "../domain/Reportable.ts"
 
 const supportingOf = (error: { readonly message: string }): ReadonlyArray<readonly [string, string]> => [[
   "error",
@@ -69,6 +71,8 @@ export class PasswordNotAllowedError
     return `${this.user} has a password and no usable SSH key, and the image does not allow passwords: `
       + "create the VM with an SSH key, or set password_provisioners.allow = true in the image"
   }
+
+  override readonly [Runtime.errorExitCode] = misconfigured
 }
 
 /** There were keys, or a password was promised, and none can be used: nobody could log in. */

@@ -1,4 +1,6 @@
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import { misconfigured } from "../domain/Reportable.ts"
 
 /** The account, its groups, its home or its sudo rights are not as asked. */
 export class UserError extends Schema.TaggedError<UserError>()("UserError", {
@@ -37,4 +39,6 @@ export class UserMissingError extends Schema.TaggedError<UserMissingError>()("Us
   override get message(): string {
     return `the user ${this.user} does not exist after it was created: check /etc/nsswitch.conf and /etc/passwd`
   }
+
+  override readonly [Runtime.errorExitCode] = misconfigured
 }

@@ -2,7 +2,8 @@ import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Reportable } from "../domain/Reportable.ts"
+import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
+import { exitStatusOf, type Reportable } from "../domain/Reportable.ts"
 import { renderSettings } from "../domain/SettingsDocument.ts"
 import type { GroupName } from "../domain/Username.ts"
 import { version } from "../domain/Version.ts"
@@ -25,7 +26,21 @@ import { reportFailure, reportInProgress, reportReady } from "./report.ts"
 /** An agent that finds another one at work waits this long for it; a first boot takes well under a minute when Azure answers. */
 const lockWait = "60 seconds"
 
-/** From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure wants it. */
+/** What is reported of the names in the environment that no group can have. */
+const wrongGroupsOf = ({ account }: ProvisioningPlan, wrongGroups: ReadonlyArray<string>): ReadonlyArray<UserError> =>
+  wrongGroups.length === 0 ? [] : [
+    new UserError({
+      user: Option.match(account, { onNone: () => "nobody", onSome: ({ username }) => username.value }),
+      operation: `join the groups ${wrongGroups.join(", ")}`,
+      detail: "AZURE_INIT_USER_GROUPS: expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas"
+    })
+  ]
+
+/**
+ * From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure wants it.
+ *
+ * The order is that of the report: the plan, the groups of the environment, the work, the provisioning media.
+ */
 const configure = Effect.fn("azure_init:provision")(function*(
   vmId: VmId,
   groups: ReadonlyArray<GroupName>,
@@ -39,26 +54,15 @@ const configure = Effect.fn("azure_init:provision")(function*(
   yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)
   const environment = yield* getEnvironment
   const { failures: planned, plan } = yield* makePlan(environment, groups)
-  const wrong = wrongGroups.length === 0 ? [] : [
-    new UserError({
-      user: Option.match(plan.account, { onNone: () => "nobody", onSome: ({ username }) => username.value }),
-      operation: `join the groups ${wrongGroups.join(", ")}`,
-      detail: "AZURE_INIT_USER_GROUPS: expected names of 1 to 32 letters, digits, '_', '.' or '-', separated by commas"
-    })
-  ]
   const media = yield* ProvisioningMedia
   const failures = [
     ...planned,
-    ...wrong,
+    ...wrongGroupsOf(plan, wrongGroups),
     ...yield* applyPlan(plan),
     ...yield* failuresOf(media.released)
   ]
   return failures.length === 0 ? yield* failuresOf(state.markConfigured(vmId)) : failures
 })
-
-/** The exit statuses of azure-init (`main.rs`): 78 when the user is missing or a password is not allowed, otherwise 1. */
-const statusOf = (failures: ReadonlyArray<Reportable>): number =>
-  failures.some((failure) => failure._tag === "UserMissingError" || failure._tag === "PasswordNotAllowedError") ? 78 : 1
 
 /** Logs the failures at once, reports them, and ends the agent with their exit status. */
 const fail = Effect.fnUntraced(function*(vmId: VmId, failures: Arr.NonEmptyReadonlyArray<Reportable>) {
@@ -67,7 +71,7 @@ const fail = Effect.fnUntraced(function*(vmId: VmId, failures: Arr.NonEmptyReado
   yield* reportFailure(vmId, failures).pipe(
     Effect.catch((error) => Effect.logError("Azure does not know of the failure", { error: error.message }))
   )
-  return yield* new ProvisioningFailed({ status: statusOf(failures), detail })
+  return yield* new ProvisioningFailed({ status: exitStatusOf(failures), detail })
 })
 
 /** Ends the agent without a word to Azure, who has heard from this VM or is about to. */
@@ -123,12 +127,8 @@ const announceSettings = Effect.fnUntraced(function*({ errors, files, settings, 
   )
 })
 
-/** Keeps other agents out, then does what is left to do before Ready; returns how far the VM has come. */
-const advance = Effect.fnUntraced(function*(
-  vmId: VmId,
-  groups: ReadonlyArray<GroupName>,
-  wrongGroups: ReadonlyArray<string>
-) {
+/** Keeps other agents out, then tells how far this VM has come; fails when the settings are wrong. */
+const begin = Effect.fnUntraced(function*(vmId: VmId) {
   const { errors } = yield* SettingsLoaded
   const state = yield* ProvisioningState
   yield* state.lock(lockWait).pipe(
@@ -139,22 +139,30 @@ const advance = Effect.fnUntraced(function*(
     )
   )
   const progress = yield* state.progress(vmId)
-  if (Arr.isReadonlyArrayNonEmpty(errors)) {
-    return progress === "reported"
-      ? yield* leave("The settings are wrong, and this VM is provisioned already", formatAll(errors))
-      : yield* fail(vmId, [new SettingsError({ problems: errors })])
-  }
-  switch (progress) {
-    case "reported":
-    case "configured":
-      return progress
-    case "unprovisioned": {
-      const failures = yield* Effect.scoped(
-        Effect.andThen(reportInProgress(vmId), configure(vmId, groups, wrongGroups))
-      )
-      return Arr.isReadonlyArrayNonEmpty(failures) ? yield* fail(vmId, failures) : "configured"
-    }
-  }
+  if (!Arr.isReadonlyArrayNonEmpty(errors)) return progress
+  return progress === "reported"
+    ? yield* leave("The settings are wrong, and this VM is provisioned already", formatAll(errors))
+    : yield* fail(vmId, [new SettingsError({ problems: errors })])
+})
+
+/** Reports a defect as any other failure. Only before Ready: nothing may reach Azure after it has accepted that. */
+const beforeReady = <A, E, R>(vmId: VmId, work: Effect.Effect<A, E, R>) =>
+  Effect.catchCauseIf(
+    work,
+    Cause.hasDies,
+    (cause) => fail(vmId, [new UnhandledError({ detail: Cause.pretty(cause) })])
+  )
+
+/** Configures the VM, beside the in-progress report; fails, with everything reported, when a part of it does. */
+const configureOrFail = Effect.fnUntraced(function*(
+  vmId: VmId,
+  groups: ReadonlyArray<GroupName>,
+  wrongGroups: ReadonlyArray<string>
+) {
+  const failures = yield* Effect.scoped(
+    Effect.andThen(reportInProgress(vmId), configure(vmId, groups, wrongGroups))
+  )
+  if (Arr.isReadonlyArrayNonEmpty(failures)) return yield* fail(vmId, failures)
 })
 
 /**
@@ -164,19 +172,21 @@ const advance = Effect.fnUntraced(function*(
  * from the command line or the environment, `wrongGroups` what the environment names and no group can be called. Fails, with everything
  * reported and logged, as {@link ProvisioningFailed}.
  */
-export const provision = Effect.fnUntraced(function*(
-  groups: ReadonlyArray<GroupName>,
-  wrongGroups: ReadonlyArray<string> = []
-) {
-  yield* announceSettings(yield* SettingsLoaded)
-  const vmId = yield* identify
-  yield* advance(vmId, groups, wrongGroups).pipe(
-    // Only here: nothing may reach Azure after it has accepted Ready.
-    Effect.catchCauseIf(
-      Cause.hasDies,
-      (cause) => fail(vmId, [new UnhandledError({ detail: Cause.pretty(cause) })])
-    ),
-    Effect.flatMap((progress) => progress === "configured" ? finish(vmId) : Effect.void),
-    Effect.scoped
-  )
-})
+export const provision = Effect.fnUntraced(
+  function*(groups: ReadonlyArray<GroupName>, wrongGroups: ReadonlyArray<string> = []) {
+    yield* announceSettings(yield* SettingsLoaded)
+    const vmId = yield* identify
+    const progress = yield* beforeReady(vmId, begin(vmId))
+    switch (progress) {
+      case "reported":
+        return
+      case "configured":
+        return yield* finish(vmId)
+      case "unprovisioned":
+        yield* beforeReady(vmId, configureOrFail(vmId, groups, wrongGroups))
+        return yield* finish(vmId)
+    }
+  },
+  // The lock is held until Azure has accepted Ready.
+  Effect.scoped
+)

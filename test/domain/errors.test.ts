@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Reportable } from "../../src/domain/Reportable.ts"
+import { exitStatusOf, type Reportable } from "../../src/domain/Reportable.ts"
 import { FileError } from "../../src/errors/FileError.ts"
 import { HostnameError } from "../../src/errors/HostnameError.ts"
 import { ImdsError } from "../../src/errors/ImdsError.ts"
@@ -138,6 +138,15 @@ const errors: ReadonlyArray<readonly [error: Reportable, reason: string, ...name
 ]
 
 describe("errors", () => {
+  it("end the agent with 1, and with 78 where azure-init does", () => {
+    const misconfiguring = errors.filter(([error]) => exitStatusOf([error]) === 78).map(([{ _tag }]) => _tag)
+    assert.deepStrictEqual(misconfiguring, ["UserMissingError", "PasswordNotAllowedError"])
+    const others = errors.filter(([{ _tag }]) => !misconfiguring.includes(_tag)).map(([error]) => error)
+    assert.deepStrictEqual(others.map((error) => exitStatusOf([error])), others.map(() => 1))
+    const [first = assert.fail("there are no errors"), ...rest] = errors.map(([error]) => error)
+    assert.strictEqual(exitStatusOf([first, ...rest]), 78)
+  })
+
   for (const [error, reason, ...named] of errors) {
     it(`${error._tag} is reported as ${JSON.stringify(reason)} and says what happened`, () => {
       assert.strictEqual(error.reason, reason)
