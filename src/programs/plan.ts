@@ -18,7 +18,7 @@ const decodeKeys = ({ imds, media }: Environment) =>
     media: SshPublicKey.decodeAll(
       Option.match(Option.flatten(Result.getSuccess(media)), { onNone: () => [], onSome: (of) => of.publicKeys })
     )
-  }, { concurrency: "unbounded" })
+  })
 
 const toError = (failure: PlanFailure<MediaError>): Reportable => {
   switch (failure._tag) {

@@ -102,7 +102,7 @@ describe("decideUsername", () => {
       taken(" azureuser\t").value,
       Option.some({ value: Username.make("azureuser"), source: "IMDS" })
     )
-    assert.deepStrictEqual(taken("azureuser").notices, [])
+    assert.deepStrictEqual([taken("azureuser").failures, taken("azureuser").notices], [[], []])
     assert.deepStrictEqual(
       taken(" ", Option.some("\ndiscuser ")).value,
       Option.some({ value: Username.make("discuser"), source: "media" })

@@ -97,6 +97,7 @@ describe("makePlan", () => {
       assert.strictEqual(yield* keysOf({}), "IMDS")
       const media = Result.succeed(Option.some({ ...disc, publicKeys: [goodKey] }))
       assert.strictEqual(yield* keysOf({ imds: Result.fail(late), media }), "media")
+      assert.deepStrictEqual((yield* planned({ imds: Result.fail(late), media })).logged, [])
     }))
 
   it.effect("takes both sources' failures for sources without keys", () =>
