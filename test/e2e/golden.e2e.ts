@@ -47,7 +47,6 @@ const provisioned = async (work: (host: Host, log: string) => Promise<void>) =>
   })
 
 const core = "provision:provision:provision_core"
-const useradd = `${core}:create_user:useradd`
 const sshd = "provision:provision:update_ssh_config:update_sshd_config"
 
 describe("the recording of azure-init's first boot", () => {
@@ -72,7 +71,6 @@ describe("the recording of azure-init's first boot", () => {
           // This host has no systemd.
           `${core}:set_hostname:file (libazureinit::provision::hostname)`,
           // Every helper is a subprocess.
-          `${useradd}:user_exists:subprocess (libazureinit)`,
           `${sshd}:run_sshd_command (libazureinit::provision::ssh)`,
           `${sshd}:run_sshd_command:subprocess (libazureinit)`,
           "run_sshd_command:subprocess (libazureinit)",

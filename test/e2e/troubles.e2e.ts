@@ -13,6 +13,7 @@ import {
   readyRequest,
   requestsTo,
   settingsFile,
+  sources,
   stateOf,
   username,
   vmId
@@ -143,6 +144,8 @@ describe.each(forms)("%s killed", (form, agent) => {
       const state = await expected
       await onMachine({ playbook: playbook(), disc: disc(), settings: byHostnamectl }, async (host) => {
         const name = helper.slice(helper.lastIndexOf("/") + 1)
+        // Which is asked only where the files are not the first.
+        if (name === "getent") await host.shell(sources("systemd files"))
         // The first directory of the agent's own PATH; once only.
         const decoy = `/usr/local/sbin/${name}`
         await host.write(

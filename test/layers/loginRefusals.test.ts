@@ -146,6 +146,12 @@ describe("SshProvisioner: what keeps the owner out", () => {
       ])
     }))
 
+  /** A host that keeps some of its accounts elsewhere. */
+  const kept = {
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "etc/nsswitch.conf": "passwd: files ldap\nshadow: ldap files\n"
+  }
+
   it.effect("is asked of the name service for an account that is kept elsewhere", () =>
     Effect.gen(function*() {
       const remote = ({ args, command }: SubprocessRequest): Answer | undefined =>
@@ -154,7 +160,7 @@ describe("SshProvisioner: what keeps the owner out", () => {
           : args[0] === "passwd"
           ? { stdout: "alice:*:1000:1000::/home/alice:/bin/false\n" }
           : { stdout: "alice:*:20463:0:99999:7::1:\n" }
-      assert.deepStrictEqual(yield* refusalsOn({ "etc/passwd": "root:x:0:0::/root:/bin/sh\n" }, null, remote), {
+      assert.deepStrictEqual(yield* refusalsOn(kept, null, remote), {
         kinds: ["shell", "expired"],
         commands: [["getent", "passwd", "alice"], ["getent", "shadow", "alice"]]
       })
@@ -163,7 +169,7 @@ describe("SshProvisioner: what keeps the owner out", () => {
   it.effect("is left open when the name service does not answer", () =>
     Effect.gen(function*() {
       const { kinds } = yield* refusalsOn(
-        { "etc/passwd": "root:x:0:0::/root:/bin/sh\n" },
+        kept,
         null,
         ({ command }) => command === "getent" ? { exitCode: 3, stderr: "no enumeration" } : undefined
       )

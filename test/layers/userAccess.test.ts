@@ -113,7 +113,7 @@ describe("UserProvisioner: system accounts", () => {
           assert.isTrue(refused)
           assert.strictEqual(result.failure._tag, "LoginRefusedError")
           assert.include(result.failure.message, "choose another administrator name")
-          assert.deepStrictEqual(new Set(host.commands().map(([program]) => program)), new Set(["getent"]))
+          assert.deepStrictEqual(host.commands(), [])
         }
       }))
   }
@@ -127,7 +127,7 @@ describe("UserProvisioner: system accounts", () => {
         ({ args, command }) =>
           command === "getent" && args[0] === "passwd" ? { stdout: "alice:*:500:4::/home/alice:/bin/sh\n" } : undefined
       )
-      yield* writeFiles(root, { "home/alice/x": "" })
+      yield* writeFiles(root, { "home/alice/x": "", "etc/nsswitch.conf": "passwd: ldap files\n" })
       const { account } = yield* UserProvisioner.use((users) => users.ensure(plain)).pipe(Effect.provide(layer))
       assert.strictEqual(account.uid, 500)
     }))

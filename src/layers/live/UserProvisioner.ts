@@ -62,11 +62,15 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
     const shellFile = yield* UseraddDefaults.makeShellFile
     const tools = toolsOf(subprocess.run, UseraddDefaults.overrides(host, paths.root, shellFile))
 
-    const { find, isSystemAccount, localLine, lookUp } = AccountDatabase.make(paths, host, subprocess.run)
+    const { find, findToCreate, isSystemAccount, localLine, lookUp } = AccountDatabase.make(
+      paths,
+      host,
+      subprocess.run
+    )
 
     /** An account of the system's own is no administrator: nothing of it is changed. */
     const findPerson = Effect.fnUntraced(function*(name: Username) {
-      const account = yield* find(name)
+      const account = yield* findToCreate(name)
       if (account === undefined || administrators.includes(name) || !(yield* isSystemAccount(account))) return account
       return yield* new LoginRefusedError({
         user: name,
@@ -173,41 +177,53 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       if (Result.isFailure(copied) && copied.failure.code !== "ENOENT") return yield* copied.failure
     })
 
+    /** Adds what failed to the problems of the account. */
+    const noted = (problems: Array<UserError>, name: Username, operation: string) =>
+      Effect.catch((error: UserError | SubprocessError | FileError) =>
+        Effect.sync(() => void problems.push(failed(name, operation)(error)))
+      )
+
+    /** Gives an account that is there already the groups that it lacks, and what a creation that was cut short has left out. */
+    const keep = Effect.fnUntraced(function*(
+      account: UserAccount,
+      groups: ReadonlyArray<GroupName>,
+      problems: Array<UserError>
+    ) {
+      const { name } = account
+      const already = groups.length === 0 ? new Set<string>() : yield* memberships(name)
+      const wanted = groups.filter((group) => !already.has(group))
+      yield* Effect.logInfo(`The user ${name} exists and is kept`, { groups: wanted.join(",") })
+      if (wanted.length > 0) {
+        yield* noted(problems, name, `add the groups ${wanted.join(", ")}`)(retried(tools.join(name, wanted)))
+      }
+      yield* noted(problems, name, "complete the account")(ensureEntries(account))
+      yield* noted(problems, name, "make the home directory")(ensureHome(account))
+      return { account, problems }
+    })
+
     /** What the owner can do without becomes a problem: an account with a flaw lets its owner in, none does not. */
     const ensure = Effect.fnUntraced(function*(request: UserRequest) {
       const { name } = request
       const [{ present, problems }, known] = yield* Effect.all([prepareGroups(request), findPerson(name)], {
         concurrency: "unbounded"
       })
-      const trouble = (operation: string) => (error: UserError | SubprocessError | FileError) =>
-        Effect.sync(() => {
-          problems.push(failed(name, operation)(error))
-        })
-      if (known !== undefined) {
-        const already = present.length === 0 ? new Set<string>() : yield* memberships(name)
-        const wanted = present.filter((group) => !already.has(group))
-        yield* Effect.logInfo(`The user ${name} exists and is kept`, { groups: wanted.join(",") })
-        if (wanted.length > 0) {
-          yield* retried(tools.join(name, wanted)).pipe(
-            Effect.catch(trouble(`add the groups ${wanted.join(", ")}`))
-          )
-        }
-        yield* Effect.catch(ensureEntries(known), trouble("complete the account"))
-        yield* Effect.catch(ensureHome(known), trouble("make the home directory"))
-        return { account: known, problems }
-      }
+      if (known !== undefined) return yield* keep(known, present, problems)
       yield* Effect.logInfo(`Creating the user ${name}`)
       const created = yield* Effect.result(retried(tools.create(name, present, yield* tools.overrides)))
-      const account = yield* find(name)
+      const account = yield* Result.isFailure(created)
+        ? Effect.mapError(find(name), () => created.failure)
+        : find(name)
       if (account === undefined) {
         return yield* Result.isFailure(created) ? created.failure : new UserMissingError({ user: name })
       }
-      // Such as useradd's exit status 12: the account is there, its home is not.
       if (Result.isFailure(created)) {
-        yield* trouble("finish the account")(created.failure)
-        yield* Effect.catch(ensureEntries(account), trouble("complete the account"))
+        // The name is in use in another source of the name service, such as LDAP.
+        if ((yield* localLine("passwd", name)) === undefined) return yield* keep(account, present, problems)
+        // Such as useradd's exit status 12: the account is there, its home is not.
+        problems.push(failed(name, "finish the account")(created.failure))
+        yield* noted(problems, name, "complete the account")(ensureEntries(account))
       }
-      yield* Effect.catch(ensureHome(account), trouble("make the home directory"))
+      yield* noted(problems, name, "make the home directory")(ensureHome(account))
       return { account, problems }
     })
 

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as LoginAccess from "../../domain/LoginAccess.ts"
+import * as NameService from "../../domain/NameService.ts"
 import type { UserAccount } from "../../domain/UserAccount.ts"
 import type { Username } from "../../domain/Username.ts"
 import { UserError } from "../../errors/UserError.ts"
@@ -21,10 +22,26 @@ const greatestId = 2 ** 32 - 2
 /** sshd's shell for an account without one (`_PATH_BSHELL`). */
 const shellWithoutOne = "/bin/sh"
 
-/** Who is who on the host: the name service by getent, its files by reading them. */
+/** Who is who on the host: the files where they answer, the name service by getent where another source may. */
 export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess["Service"]["run"]) => {
-  /** One line of a database of the name service; `none` when it has no such entry. */
-  const lookUp = Effect.fnUntraced(function*(database: "passwd" | "group" | "shadow", key: string) {
+  const fileOf = (database: NameService.Database): string =>
+    database === "group" ? paths.group : database === "shadow" ? paths.shadow : `${paths.root}/etc/passwd`
+
+  /** What the file says, where the name service asks it first; `undefined` where only the name service can tell. */
+  const inFile = Effect.fnUntraced(function*(database: NameService.Database, key: string) {
+    // openSUSE keeps the distribution's file in /usr/etc.
+    const configuration = (yield* readTextIfPresent(`${paths.root}/etc/nsswitch.conf`))
+      ?? (yield* readTextIfPresent(`${paths.root}/usr/etc/nsswitch.conf`))
+    const { fileFirst, fileOnly } = NameService.sourcesOf(configuration ?? "", database)
+    if (!fileFirst) return undefined
+    const entry = NameService.entryOf((yield* readTextIfPresent(fileOf(database))) ?? "", database, key)
+    if (entry === "unclear") return undefined
+    return entry === "absent"
+      ? { line: Option.none<string>(), final: fileOnly }
+      : { line: Option.some(entry.line), final: true }
+  }, Effect.orElseSucceed(() => undefined))
+
+  const askNameService = Effect.fnUntraced(function*(database: NameService.Database, key: string) {
     const asked = yield* Effect.result(run({ command: "getent", args: [database, key], allow: [0, notInDatabase] }))
     if (Result.isSuccess(asked)) {
       return asked.success.exitCode === 0 ? Option.some(asked.success.stdout.trim()) : Option.none<string>()
@@ -38,8 +55,11 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
     )
   })
 
-  const fileOf = (database: "passwd" | "group" | "shadow"): string =>
-    database === "group" ? paths.group : database === "shadow" ? paths.shadow : `${paths.root}/etc/passwd`
+  /** One line of a database of the name service; `none` when it has no such entry. */
+  const lookUp = Effect.fnUntraced(function*(database: NameService.Database, key: string) {
+    const listed = yield* inFile(database, key)
+    return listed?.final === true ? listed.line : yield* askNameService(database, key)
+  })
 
   /** The account's line in a file of this host; `undefined` for an account that is kept elsewhere, such as in LDAP. */
   const localLine = (database: "passwd" | "shadow", name: string) =>
@@ -48,18 +68,31 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
       (text) => text?.split("\n").find((line) => line.startsWith(`${name}:`))
     )
 
+  const accountOf = (name: Username, line: Option.Option<string>) =>
+    Effect.gen(function*() {
+      if (Option.isNone(line)) return undefined
+      const [, uid, gid, home] = passwdLine.exec(line.value) ?? []
+      if (uid === undefined || gid === undefined || home === undefined || Math.max(+uid, +gid) > greatestId) {
+        return yield* new UserError({
+          user: name,
+          operation: "find the account",
+          detail: "its entry in the user database has no ids or no absolute home: correct it"
+        })
+      }
+      return { name, uid: Number(uid), gid: Number(gid), home } satisfies UserAccount
+    })
+
   const find = Effect.fnUntraced(function*(name: Username) {
-    const line = Option.getOrUndefined(yield* lookUp("passwd", name))
-    if (line === undefined) return undefined
-    const [, uid, gid, home] = passwdLine.exec(line) ?? []
-    if (uid === undefined || gid === undefined || home === undefined || Math.max(+uid, +gid) > greatestId) {
-      return yield* new UserError({
-        user: name,
-        operation: "find the account",
-        detail: "its entry in the user database has no ids or no absolute home: correct it"
-      })
-    }
-    return { name, uid: Number(uid), gid: Number(gid), home } satisfies UserAccount
+    return yield* accountOf(name, yield* lookUp("passwd", name))
+  }, Effect.withSpan("provision::user:user_exists"))
+
+  /**
+   * As `find`, but asks no source behind a file that has no such account: the program that makes accounts asks them all, and refuses a
+   * name that one of them knows.
+   */
+  const findToCreate = Effect.fnUntraced(function*(name: Username) {
+    const listed = yield* inFile("passwd", name)
+    return yield* accountOf(name, listed === undefined ? yield* askNameService("passwd", name) : listed.line)
   }, Effect.withSpan("provision::user:user_exists"))
 
   /** Whether it is one of this host's own below `UID_MIN`; root is none. */
@@ -84,5 +117,5 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
     }
   })
 
-  return { lookUp, localLine, find, isSystemAccount, loginEntries }
+  return { lookUp, localLine, find, findToCreate, isSystemAccount, loginEntries }
 }

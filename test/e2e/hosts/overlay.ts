@@ -59,6 +59,10 @@ total_retry_timeout_secs = 1.0
 /** Where settings live. */
 export const settingsFile = "/etc/azure-init/azure-init.toml"
 
+/** A shell command that has the name service ask these sources for accounts and groups, in this order (nsswitch.conf(5)). */
+export const sources = (order: string): string =>
+  `sed -i 's/^\\(passwd\\|group\\|shadow\\):.*/\\1: ${order}/' /etc/nsswitch.conf`
+
 /** Runs a test on a fresh machine, and leaves nothing of it. */
 export const onMachine = async (
   options: { readonly playbook: Playbook; readonly disc?: string; readonly settings?: string },

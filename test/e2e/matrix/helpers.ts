@@ -1,4 +1,5 @@
 /** The helper binaries of a first boot with a disc and a password, and what a boot without one of them comes to. */
+import { sources } from "../hosts/overlay.ts"
 
 /** How a helper can let the agent down. */
 export const failings = [
@@ -20,6 +21,8 @@ export interface Helper {
   readonly name: string
   /** Where Debian and Ubuntu have it. */
   readonly path: string
+  /** A shell command that makes a machine on which the agent needs it; it needs it on every one when absent. */
+  readonly needed?: string
   /** The failings that keep nothing from being as it should: something else does its work, or it is not needed. */
   readonly harmless: ReadonlyArray<Failing>
   /** What the report says of it otherwise. */
@@ -36,7 +39,14 @@ export const helpers: ReadonlyArray<Helper> = [
   { name: "mount", path: "/usr/bin/mount", harmless: [], reason: /mount/ },
   { name: "umount", path: "/usr/bin/umount", harmless: [], reason: /unmount/, mounted: true },
   // Without it, /etc/passwd is read; with one that does not work, nobody knows who is who.
-  { name: "getent", path: "/usr/bin/getent", harmless: ["is missing"], reason: /getent/, keys: false },
+  {
+    name: "getent",
+    path: "/usr/bin/getent",
+    needed: sources("systemd files"),
+    harmless: ["is missing"],
+    reason: /getent/,
+    keys: false
+  },
   { name: "hostnamectl", path: "/usr/bin/hostnamectl", harmless: failings },
   { name: "useradd", path: "/usr/sbin/useradd", harmless: [], reason: /useradd/, keys: false },
   { name: "chpasswd", path: "/usr/sbin/chpasswd", harmless: [], reason: /chpasswd/ },

@@ -44,7 +44,7 @@ const ending = (signal: string, when: "before" | "after", decoy: string, path: s
 const called = helpers.filter(({ name }) => name !== "flock" && name !== "hostnamectl")
 
 const atHelpers = (signal: "TERM" | "KILL"): ReadonlyArray<Fault> =>
-  called.flatMap(({ name, path }) =>
+  called.flatMap(({ name, needed = ":", path }) =>
     (["before", "after"] as const).map((when): Fault => {
       const decoy = `/usr/local/sbin/${name}`
       return {
@@ -52,7 +52,7 @@ const atHelpers = (signal: "TERM" | "KILL"): ReadonlyArray<Fault> =>
         name: `${when} ${name}`,
         arrange: async (host) => {
           // Not through the link that stands there.
-          await host.shell(`rm -f ${decoy}`)
+          await host.shell(`${needed}; rm -f ${decoy}`)
           await host.write(decoy, ending(signal, when, decoy, path), "0755")
         },
         boot: (host, agent) => host.run([...(signal === "KILL" ? inUnit : []), ...agent]),

@@ -16,18 +16,18 @@ const scripts: Readonly<Record<Exclude<Failing, "is missing" | "is no program">,
     "input=$(cat); echo \"$input\"; { yes x | head -c 1990; echo \"bad line 1: $input\"; echo \"$input\" | fold -w 9; } >&2; exit 1"
 }
 
-const fails = ({ name, path }: Helper, failing: Failing): Pick<Fault, "arrange" | "repair"> => {
+const fails = ({ name, needed = ":", path }: Helper, failing: Failing): Pick<Fault, "arrange" | "repair"> => {
   const decoy = `/usr/local/sbin/${name}`
   if (failing === "is missing" || failing === "is no program") {
     const damaged = failing === "is missing" ? "" : `; echo '\\1' >${path}; chmod 755 ${path}`
     return {
-      arrange: (host) => host.shell(`rm -f ${decoy}; mv ${path} ${path}.away${damaged}`),
+      arrange: (host) => host.shell(`${needed}; rm -f ${decoy}; mv ${path} ${path}.away${damaged}`),
       repair: (host) => host.shell(`mv ${path}.away ${path}`)
     }
   }
   return {
     arrange: (host) =>
-      host.shell(`rm -f ${decoy}; cat >${decoy}; chmod 755 ${decoy}`, `#!/bin/sh\n${scripts[failing]}\n`),
+      host.shell(`${needed}; rm -f ${decoy}; cat >${decoy}; chmod 755 ${decoy}`, `#!/bin/sh\n${scripts[failing]}\n`),
     repair: (host) => host.shell(`rm -f ${decoy}`)
   }
 }
