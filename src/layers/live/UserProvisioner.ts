@@ -207,9 +207,15 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       const [{ present, problems }, known] = yield* Effect.all([prepareGroups(request), findPerson(name)], {
         concurrency: "unbounded"
       })
-      if (known !== undefined) return yield* keep(known, present, problems)
+      if (known !== undefined) {
+        yield* sudoers.prepare(name)
+        return yield* keep(known, present, problems)
+      }
       yield* Effect.logInfo(`Creating the user ${name}`)
-      const created = yield* Effect.result(retried(tools.create(name, present, yield* tools.overrides)))
+      const [created] = yield* Effect.all([
+        Effect.result(retried(tools.create(name, present, yield* tools.overrides))),
+        sudoers.prepare(name)
+      ], { concurrency: "unbounded" })
       const account = yield* Result.isFailure(created)
         ? Effect.mapError(find(name), () => created.failure)
         : find(name)
@@ -227,11 +233,12 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       return { account, problems }
     })
 
-    const grantSudo = Sudoers.makeGrant(paths, path, host, subprocess.run)
+    const sudoers = yield* Sudoers.make(paths, path, linux, host, subprocess.run)
 
     return UserProvisioner.of({
       ensure: (request) =>
         ensure(request).pipe(
+          Effect.onError(() => sudoers.forget(request.name)),
           Effect.mapError((error) =>
             error._tag === "UserMissingError" || error._tag === "LoginRefusedError"
               ? error
@@ -240,7 +247,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
           Effect.withSpan(span)
         ),
       grantSudo: (name) =>
-        grantSudo(name).pipe(
+        sudoers.grant(name).pipe(
           Effect.mapError((error) =>
             new UserError({ user: name, operation: "write the sudo rule", detail: error.message })
           ),
