@@ -96,6 +96,8 @@ export interface Offloaded {
   openat(directory: number, path: string, flags: number, mode: number, done: (result: Opened) => void): Ticket
   /** As `natives.read`. */
   read(file: number, maximum: number, done: (result: Uint8Array | Failure) => void): Ticket
+  /** Opens a file with these flags and reads all of it; EFBIG when it has more bytes. */
+  readFile(path: string, flags: number, maximum: number, done: (result: Uint8Array | Failure) => void): Ticket
   /** As `natives.pread`. */
   pread(file: number, maximum: number, offset: number, done: (result: Uint8Array | Failure) => void): Ticket
   /** As `natives.write`, but all of the bytes. */
@@ -117,8 +119,8 @@ export interface Offloaded {
   ): Ticket
   /** `umount2(2)`; flags are `MNT_*` and `UMOUNT_NOFOLLOW`. */
   umount(target: string, flags: number, done: (result: Status) => void): Ticket
-  /** `CDROMEJECT` of `ioctl(2)`, on an open drive. */
-  eject(file: number, done: (result: Status) => void): Ticket
+  /** `CDROMEJECT` of `ioctl(2)`, on a drive that is opened for it. */
+  eject(device: string, done: (result: Status) => void): Ticket
 }
 
 export interface Natives {

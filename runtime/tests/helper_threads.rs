@@ -1,7 +1,7 @@
 //! Calls that hang do not stop the loop, nor the end of the program.
 
 mod support;
-use support::{Scratch, assert_ended, command, expect};
+use support::{Scratch, assert_ended, command, expect, run_by_shell};
 
 #[test]
 fn a_read_that_hangs_lets_timers_go_on_and_the_program_end() {
@@ -96,19 +96,82 @@ natives.setTimer(30, false, () => natives.offload.openat(C.AT_FDCWD, "/proc/self
 }
 
 #[test]
+fn a_whole_file_is_read_at_once_or_told_why_not() {
+    let scratch = Scratch::new();
+    let script = r#"
+const file = natives.openat(C.AT_FDCWD, "file", C.O_CREAT | C.O_WRONLY, 0o600)
+natives.write(file, "0123456789".repeat(20_000))
+natives.symlinkat("file", C.AT_FDCWD, "link")
+const read = (path, maximum, then, flags = C.O_RDONLY) => natives.offload.readFile(path, flags, maximum, (result) => {
+  say(typeof result === "number" ? natives.errorName(result) : `${result.length} ${natives.decodeUtf8(result.subarray(199_995), true)}`)
+  then?.()
+})
+read("file", 200_000, () => read("file", 199_999, () => read("none", 9, () => read(".", 9, () =>
+  read("link", 9, undefined, C.O_NOFOLLOW)))))
+"#;
+    let output = command(&scratch, script)
+        .current_dir(&scratch.0)
+        .output()
+        .expect("the runtime starts");
+    assert_ended(output.into(), "200000 56789\nEFBIG\nENOENT\nEISDIR\nELOOP");
+}
+
+#[test]
 fn mounts_and_ejections_tell_their_errno() {
     expect(
         r#"
-const file = open("/etc/passwd")
 natives.offload.mount("none", "/no/such", "tmpfs", 0, "", (result) => {
   say(natives.errorName(result))
   natives.offload.umount("/no/such", 0, (result) => {
     say(natives.errorName(result))
-    natives.offload.eject(file, (result) => say(natives.errorName(result)))
+    natives.offload.eject("/etc/passwd", (result) => say(natives.errorName(result)))
   })
 })
 "#,
         "ENOENT\nENOENT\nENOTTY",
+    );
+}
+
+#[test]
+fn a_mount_is_made_with_its_flags_and_taken_back() {
+    // A mount namespace of our own: needs root, or user namespaces.
+    let shell = "exec unshare --map-root-user --mount \"$@\"";
+    let ended = run_by_shell(
+        shell,
+        r#"
+const table = () => natives.decodeUtf8(natives.read(open("/proc/self/mounts"), 65536), true)
+const line = () => /^disc \/mnt [^ ]* [^ ,]*(,nosuid)?(,nodev)?(,noexec)?/m.exec(table())?.[0] ?? "none"
+const flags = C.MS_RDONLY | C.MS_NOSUID | C.MS_NODEV | C.MS_NOEXEC
+natives.offload.mount("disc", "/mnt", "tmpfs", flags, "size=1m", (result) => {
+  say(result, line(), natives.errorName(natives.openat(C.AT_FDCWD, "/mnt/file", C.O_CREAT | C.O_RDWR, 0o600)))
+  const inside = open("/mnt")
+  natives.offload.umount("/mnt", C.UMOUNT_NOFOLLOW, (result) => {
+    say(natives.errorName(result))
+    natives.offload.umount("/mnt", C.UMOUNT_NOFOLLOW | C.MNT_DETACH, (result) => {
+      say(result, line())
+      natives.close(inside)
+    })
+  })
+})
+"#,
+    );
+    assert_ended(ended, "0 disc /mnt tmpfs ro,nosuid,nodev,noexec EROFS\nEBUSY\n0 none");
+}
+
+#[test]
+fn a_call_apart_leaves_no_child_behind() {
+    expect(
+        r#"
+let left = 20
+for (let i = 0; i < 20; i++) {
+  natives.offload.umount("/no/such", 0, () => {
+    if (--left > 0) return
+    const children = natives.decodeUtf8(natives.read(open(`/proc/self/task/${natives.pid}/children`), 4096), true)
+    run(["/bin/true"], [-1, -1, -1], (code) => say(code, children.trim() === ""))
+  })
+}
+"#,
+        "0 true",
     );
 }
 

@@ -124,7 +124,10 @@ export interface ReadOptions {
   readonly maximum: number
   /** As of {@link OpenOptions}. */
   readonly noFollow?: boolean
-  /** Of a device that may not answer: everything else goes on meanwhile, and interruption does not wait for it. */
+  /**
+   * Of a device that may not answer: everything else goes on meanwhile, and neither interruption nor the end of the process waits for it. For
+   * paths; an entry of an open directory is read at once.
+   */
   readonly slow?: boolean
 }
 
@@ -172,7 +175,8 @@ export class Linux extends Context.Service<Linux, {
   /** sethostname(2) */
   readonly setHostname: (name: string) => Effect.Effect<void, LinuxError>
   /**
-   * mount(2). `ENOMEDIUM` tells of an empty drive. Everything else goes on meanwhile. Interruption does not take it back: a drive that
+   * mount(2). `ENOMEDIUM` tells of an empty drive, `ENODEV` that the kernel does not know the file system, after it has looked for a module of it.
+   * Everything else goes on meanwhile, and the end of the process does not wait for it. Interruption does not take it back: a drive that
    * answers late may be mounted all the same.
    */
   readonly mount: (options: MountOptions) => Effect.Effect<void, LinuxError>

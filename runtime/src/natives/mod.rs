@@ -3,6 +3,7 @@
 use rquickjs::function::{IntoJsFunc, ParamRequirement, Params};
 use rquickjs::{Ctx, Function, Object, Result as JsResult, Value};
 
+mod apart;
 mod children;
 mod codecs;
 mod constants;

@@ -3,11 +3,12 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::fsync;
+use rustix::fs::{Mode, OFlags, fsync};
 use rustix::io::Errno;
 use rustix::ioctl::{NoArg, ioctl};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use super::apart::apart;
 use super::files::{self, DirectoryEntry, Stat};
 use crate::descriptors::{File, get, place};
 use crate::event_loop::offload;
@@ -68,6 +69,32 @@ offloaded! {
         Ok(move || files::read_some(&file, maximum))
     }
 
+    /// Opens a file with these flags and reads all of it; EFBIG when it has more bytes.
+    fn readFile(path: Text, flags: u32, maximum: f64) -> Bytes {
+        let path = CString::new(path.0).map_err(|_| Errno::INVAL)?;
+        let flags = OFlags::from_bits_retain(flags) | OFlags::CLOEXEC;
+        // The engine's heap is smaller than any number that this loses digits of.
+        let room = maximum.clamp(0.0, f64::from(u32::MAX)) as usize + 1;
+        Ok(move || {
+            let mut bytes = vec![0; room];
+            let mut length = 0;
+            apart(&mut || {
+                let file = rustix::fs::open(&path, flags, Mode::empty())?;
+                while length < room {
+                    match rustix::io::read(&file, &mut bytes[length..]) {
+                        Ok(0) => return Ok(()),
+                        Ok(more) => length += more,
+                        Err(Errno::INTR) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(Errno::FBIG)
+            })?;
+            bytes.truncate(length);
+            Ok(Bytes(bytes))
+        })
+    }
+
     /// As `natives.pread`.
     fn pread(file: i32, maximum: f64, offset: f64) -> Bytes {
         let file = get(file)?;
@@ -100,22 +127,28 @@ offloaded! {
 
     /// `mount(2)`; flags are `MS_*`, `data` the options of the file system.
     fn mount(source: Text, target: Text, fileSystem: Text, flags: u32, data: Text) -> () {
-        let data = CString::new(data.0).map_err(|_| Errno::INVAL)?;
+        let [source, target, kind, data] = [source, target, fileSystem, data].map(|text| CString::new(text.0));
+        let (Ok(source), Ok(target), Ok(kind), Ok(data)) = (source, target, kind, data) else {
+            return Err(Errno::INVAL);
+        };
         let flags = MountFlags::from_bits_retain(flags);
-        Ok(move || mount(&source.0, &target.0, &fileSystem.0, flags, data.as_c_str()))
+        Ok(move || apart(&mut || mount(&source, &target, &kind, flags, data.as_c_str())))
     }
 
     /// `umount2(2)`; flags are `MNT_*` and `UMOUNT_NOFOLLOW`.
     fn umount(target: Text, flags: u32) -> () {
-        Ok(move || unmount(&target.0, UnmountFlags::from_bits_retain(flags)))
+        let target = CString::new(target.0).map_err(|_| Errno::INVAL)?;
+        Ok(move || apart(&mut || unmount(&target, UnmountFlags::from_bits_retain(flags))))
     }
 
-    /// `CDROMEJECT` of `ioctl(2)`, on an open drive.
-    fn eject(file: i32) -> () {
-        let file = get(file)?;
-        Ok(move || {
+    /// `CDROMEJECT` of `ioctl(2)`, on a drive that is opened for it.
+    fn eject(device: Text) -> () {
+        let device = CString::new(device.0).map_err(|_| Errno::INVAL)?;
+        Ok(move || apart(&mut || {
+            let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+            let drive = rustix::fs::open(&device, flags, Mode::empty())?;
             // SAFETY: CDROMEJECT takes no argument, so the kernel touches no memory of ours.
-            unsafe { ioctl(&*file, NoArg::<CDROMEJECT>::new()) }
-        })
+            unsafe { ioctl(&drive, NoArg::<CDROMEJECT>::new()) }
+        }))
     }
 }

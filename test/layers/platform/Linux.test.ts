@@ -99,11 +99,16 @@ describe("Linux: files", () => {
       const { linux, root } = yield* host
       const large = "x".repeat(200_000)
       yield* write(`${root}/file`, large)
+      yield* linux.symlink("file", `${root}/link`)
       for (const slow of [false, true]) {
         assert.strictEqual((yield* linux.readFile(`${root}/file`, { maximum: 200_000, slow })).length, 200_000)
         assert.strictEqual(yield* codeOf(linux.readFile(`${root}/file`, { maximum: 199_999, slow })), "EFBIG")
         assert.strictEqual(yield* codeOf(linux.readFile(`${root}/none`, { maximum: 1, slow })), "ENOENT")
         assert.strictEqual(yield* codeOf(linux.readFile(root, { maximum: 1, slow })), "EISDIR")
+        assert.strictEqual(
+          yield* codeOf(linux.readFile(`${root}/link`, { maximum: 200_000, noFollow: true, slow })),
+          "ELOOP"
+        )
       }
     }).pipe(Effect.provide(Platform.linux)))
 

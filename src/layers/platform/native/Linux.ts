@@ -9,7 +9,7 @@ import {
   type ReadOptions,
   show
 } from "../../../services/Linux.ts"
-import { attempt, attemptValue, errorOf, offload } from "./errors.ts"
+import { attempt, attemptValue, errorOf, offload, offloadValue } from "./errors.ts"
 import { kindOf, LinuxFile, statOf } from "./LinuxFile.ts"
 import { standardOutput } from "./standardOutput.ts"
 
@@ -71,31 +71,13 @@ export const make = (system: Natives): Linux["Service"] => {
     return Effect.succeed(content.bytes())
   }
 
-  const slowly = <A>(place: Place, options: OpenOptions, use: (fd: number) => Effect.Effect<A, LinuxError>) =>
-    Effect.scoped(Effect.flatMap(
-      Effect.acquireRelease(
-        offload<number>(
-          system,
-          "openat",
-          place,
-          (done) => system.offload.openat(base(place), nameOf(place), flagsOf(options), 0, done)
-        ),
-        close,
-        // Or a drive that does not answer would outlast every deadline.
-        { interruptible: true }
-      ),
-      use
-    ))
-
-  const readSlowly = (place: Place, options: ReadOptions): Effect.Effect<Uint8Array, LinuxError> =>
-    slowly(place, options, (fd) => {
-      const content = new Content(options.maximum)
-      const more: Effect.Effect<Uint8Array, LinuxError> = Effect.flatMap(
-        offload<Uint8Array | number>(system, "read", place, (done) => system.offload.read(fd, content.wanted, done)),
-        (part) => typeof part !== "number" && content.takes(part) ? more : finished(place, content, part)
-      )
-      return more
-    })
+  const readSlowly = (path: string, options: ReadOptions): Effect.Effect<Uint8Array, LinuxError> =>
+    offloadValue<Uint8Array>(
+      system,
+      "read",
+      path,
+      (done) => system.offload.readFile(path, flagsOf(options), options.maximum, done)
+    )
 
   const stat = (place: Place, follow: boolean) =>
     Effect.map(
@@ -120,13 +102,6 @@ export const make = (system: Natives): Linux["Service"] => {
     return { name, kind: typeof status === "number" ? "other" : kindOf(status.mode) }
   }
 
-  const eject = (device: string) =>
-    slowly(
-      device,
-      {},
-      (fd) => Effect.asVoid(offload<number>(system, "ioctl", device, (done) => system.offload.eject(fd, done)))
-    )
-
   return Linux.of({
     euid: system.geteuid(),
     standardOutput: (fd) => standardOutput(system, fd),
@@ -135,7 +110,8 @@ export const make = (system: Natives): Linux["Service"] => {
         Effect.acquireRelease(opened(place, options), close),
         (fd) => new LinuxFile(system, fd, show(place))
       ),
-    readFile: (place, options) => options.slow === true ? readSlowly(place, options) : readFile(place, options),
+    readFile: (place, options) =>
+      options.slow === true && typeof place === "string" ? readSlowly(place, options) : readFile(place, options),
     stat: (place) => stat(place, true),
     lstat: (place) => stat(place, false),
     list,
@@ -181,7 +157,8 @@ export const make = (system: Natives): Linux["Service"] => {
             done
           )
       )),
-    eject
+    eject: (device) =>
+      Effect.asVoid(offload<number>(system, "ioctl", device, (done) => system.offload.eject(device, done)))
   })
 }
 

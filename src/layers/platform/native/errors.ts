@@ -54,3 +54,15 @@ export const offload = <A>(
     const ticket = call((result) => resume(settle(system, operation, place, result)))
     return Effect.sync(() => system.cancel(ticket))
   })
+
+/** As {@link offload}, of a call whose result is no number. */
+export const offloadValue = <A extends object>(
+  system: Words & Pick<Natives, "cancel">,
+  operation: string,
+  place: Place,
+  call: (done: (result: A | number) => void) => Ticket
+): Effect.Effect<A, LinuxError> =>
+  Effect.callback((resume) => {
+    const ticket = call((result) => resume(attemptValue(system, operation, place, () => result)))
+    return Effect.sync(() => system.cancel(ticket))
+  })
