@@ -24,10 +24,9 @@ const byHostnamectl = "[hostname_provisioners]\nbackends = [\"hostnamectl\", \"f
 
 /** Every helper of a first boot with a disc and {@link byHostnamectl}, where Debian has it. */
 const helpersOf = (form: string): ReadonlyArray<string> => [
-  // The executable takes its locks itself.
-  ...(form === "executable" ? [] : ["/usr/bin/flock"]),
+  // The executable makes these calls itself, but for a mount that the kernel has no driver for.
+  ...(form === "executable" ? [] : ["/usr/bin/flock", "/usr/bin/umount"]),
   "/usr/bin/mount",
-  "/usr/bin/umount",
   "/usr/bin/getent",
   "/usr/bin/hostnamectl",
   "/usr/sbin/useradd",

@@ -11,66 +11,27 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import FsPromises, { lstat } from "node:fs/promises"
 import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { decodeOvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { MediaError } from "../../src/errors/MediaError.ts"
-import { SubprocessError } from "../../src/errors/SubprocessError.ts"
 import * as Live from "../../src/layers/live/ProvisioningMedia.ts"
 import * as Test from "../../src/layers/test/ProvisioningMedia.ts"
-import * as FakeSubprocess from "../../src/layers/test/Subprocess.ts"
 import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
 import { make as makeSecrets, Secrets } from "../../src/services/Secrets.ts"
-import { Subprocess, type SubprocessRequest } from "../../src/services/Subprocess.ts"
 import { contract, type Drive } from "../contracts/ProvisioningMedia.ts"
-import { pathsBelow, settingsWith, temporaryRoot, writeFiles } from "../support/host.ts"
+import { type Change, type Disc, drives as makeDrives, failing, type Program } from "../support/drives.ts"
+import { settingsWith, temporaryRoot, writeFiles } from "../support/host.ts"
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/ovf/${name}.xml`, import.meta.url), "utf8")
-
-/** A disc: writes its files to a directory. */
-type Disc = (directory: string) => void
 
 const disc = (document: string | Uint8Array): Disc => (directory) =>
   writeFileSync(join(directory, "ovf-env.xml"), document)
 
-/** The answers of this host's commands in place of the ordinary ones. */
-type Change = (request: SubprocessRequest) => FakeSubprocess.Answer | undefined
-
-const noMedium = { exitCode: 32, stderr: "mount: /run/azure-init/media: no medium found on /dev/sr0.\n" }
-const unknownType = { exitCode: 32, stderr: "mount: unknown filesystem type.\n" }
-
-/** The commands of a host whose drives have these discs; `mount` fills the mount point and `umount` empties it. */
-const commands = (root: string, discs: Readonly<Record<string, Disc>>, change: Change = () => undefined) => {
-  const mountPoint = join(root, "run/azure-init/media")
-  const modes: Array<number> = []
-  const fake = FakeSubprocess.make((request) => {
-    const changed = change(request)
-    if (changed !== undefined) return changed
-    if (request.command === "mount") {
-      const insert = discs[request.args.at(-2)?.slice(root.length) ?? ""]
-      if (insert === undefined) return noMedium
-      modes.push(statSync(mountPoint).mode & 0o7777)
-      insert(mountPoint)
-    }
-    if (request.command === "umount") {
-      for (const name of readdirSync(mountPoint)) rmSync(join(mountPoint, name), { recursive: true })
-    }
-    return {}
-  })
-  return {
-    ...fake,
-    modes,
-    /** The calls as lines, the root left out. */
-    lines: () => fake.calls.map(({ args, command }) => [command, ...args].join(" ").replaceAll(root, ""))
-  }
-}
-
-const liveBelow = (root: string, subprocess: Layer.Layer<Subprocess>, enable = true) =>
-  Live.layer.pipe(
-    Layer.provide([pathsBelow(root), settingsWith({ provisioningMedia: { enable } }), subprocess])
-  )
+const liveOn = (drives: Pick<ReturnType<typeof makeDrives>, "layer">, enable = true) =>
+  Live.layer.pipe(Layer.provide([drives.layer, settingsWith({ provisioningMedia: { enable } })]))
 
 const environment = ProvisioningMedia.use((media) => media.environment)
 
@@ -97,25 +58,33 @@ const hangingDrive = Effect.acquireRelease(
 const host = Effect.fnUntraced(function*(
   nodes: ReadonlyArray<string>,
   discs: Readonly<Record<string, Disc>> = {},
-  change?: Change
+  change?: Change,
+  program?: Program
 ) {
   const root = yield* temporaryRoot
   yield* writeFiles(root, Object.fromEntries(nodes.map((node) => [node, ""])))
-  const shell = commands(root, discs, change)
+  const drives = makeDrives(root, discs, change, program)
   // The layer lives as long as the test, as the agent's does: nothing waits for the ejection, which ends with it.
-  const media = yield* Layer.build(liveBelow(root, shell.layer))
+  const media = yield* Layer.build(liveOn(drives))
   return {
     root,
-    ...shell,
+    ...drives,
     ask: environment.pipe(Effect.provide(media), Effect.tap(settle)),
+    released: ProvisioningMedia.use(({ released }) => released).pipe(Effect.provide(media)),
     /** Nothing of the agent is left of the mount. */
     assertGone: () => assert.isFalse(existsSync(join(root, "run/azure-init/media")))
   }
 })
 
-const mounting = (device: string, type = "udf") =>
+const mounting = (device: string, type = "udf") => `mount ${type} ${device} /run/azure-init/media`
+const byProgram = (device: string, type = "udf") =>
   `mount -t ${type} -o ro,nosuid,nodev,noexec ${device} /run/azure-init/media`
-const unmounting = "umount /run/azure-init/media"
+const unmounting = "unmount /run/azure-init/media"
+const unmountingLazily = "unmount lazily /run/azure-init/media"
+
+/** The table of mounts of a host whose disc is where the agent mounts it. */
+const stillMounted = (root: string) =>
+  writeFiles(root, { "proc/self/mounts": `${root}/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n` })
 
 const userOf = Option.flatMap((value: { readonly username: Option.Option<string> }) => value.username)
 
@@ -125,7 +94,7 @@ contract("live", (drive: Drive) =>
       ["dev/sr0"],
       Option.match(drive, { onNone: () => ({}), onSome: (name) => ({ "/dev/sr0": disc(fixture(name)) }) })
     ),
-    ({ layer, root }) => liveBelow(root, layer)
+    (drives) => liveOn(drives)
   ))
 
 contract("test", (drive: Drive) =>
@@ -169,11 +138,11 @@ describe("ProvisioningMedia: live, discovery", () => {
       ])
     }))
 
-  it.effect("runs no command and does not wait on a host without a drive", () =>
+  it.effect("makes no call and does not wait on a host without a drive", () =>
     Effect.gen(function*() {
-      const { ask, calls, root } = yield* host([])
+      const { ask, lines, root } = yield* host([])
       assert.deepStrictEqual(yield* ask, Option.none())
-      assert.deepStrictEqual(calls, [])
+      assert.deepStrictEqual(lines(), [])
       assert.deepStrictEqual(readdirSync(root), [])
     }))
 
@@ -243,10 +212,8 @@ describe("ProvisioningMedia: live, discovery", () => {
   it.effect("unmounts what a killed agent left, before it looks at the drive", () =>
     Effect.gen(function*() {
       const { ask, assertGone, lines, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
-      yield* writeFiles(root, {
-        "run/azure-init/media/ovf-env.xml": fixture("password"),
-        "proc/self/mounts": `${root}/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n`
-      })
+      yield* writeFiles(root, { "run/azure-init/media/ovf-env.xml": fixture("password") })
+      yield* stillMounted(root)
       assert.deepStrictEqual(Option.flatMap(yield* ask, ({ password }) => password), Option.none())
       assert.deepStrictEqual(lines(), [unmounting, mounting("/dev/sr0"), unmounting, "eject /dev/sr0"])
       assertGone()
@@ -264,10 +231,11 @@ describe("ProvisioningMedia: live, discovery", () => {
 
   it.effect("touches nothing when the settings turn media off", () =>
     Effect.gen(function*() {
-      const { calls, layer, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
-      yield* writeFiles(root, { "proc/self/mounts": `${root}/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n` })
-      assert.deepStrictEqual(yield* environment.pipe(Effect.provide(liveBelow(root, layer, false))), Option.none())
-      assert.deepStrictEqual(calls, [])
+      const drives = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
+      const { lines, root } = drives
+      yield* stillMounted(root)
+      assert.deepStrictEqual(yield* environment.pipe(Effect.provide(liveOn(drives, false))), Option.none())
+      assert.deepStrictEqual(lines(), [])
       assert.isFalse(existsSync(join(root, "run")))
     }))
 })
@@ -283,66 +251,64 @@ const ticking = Effect.fnUntraced(function*<A, E>(fiber: Fiber.Fiber<A, E>, step
 })
 
 describe("ProvisioningMedia: live, mounting and reading", () => {
-  it.effect("tries iso9660 after udf", () =>
-    Effect.gen(function*() {
-      const { ask, lines } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) }, ({ args }) =>
-        args[1] === "udf" ? unknownType : undefined)
-      assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
-      assert.deepStrictEqual(lines(), [
-        mounting("/dev/sr0"),
-        mounting("/dev/sr0", "iso9660"),
-        unmounting,
-        "eject /dev/sr0"
-      ])
-    }))
-
-  it.effect.each([
-    { when: "no file system fits", answer: unknownType, words: "unknown filesystem type" },
-    { when: "mount is not installed", answer: "not found" as const, words: "not found" }
-  ])(
-    "fails with the words of mount when $when, and leaves no directory",
-    ({ answer, words }) =>
+  it.effect.each(["EINVAL", "ENODEV", "EIO"])(
+    "tries iso9660 where udf fails with %s",
+    (code) =>
       Effect.gen(function*() {
-        const { ask, assertGone, lines } = yield* host(
+        const { ask, lines } = yield* host(
           ["dev/sr0"],
-          {},
-          ({ command }) => command === "mount" ? answer : undefined
+          { "/dev/sr0": disc(fixture("ordinary")) },
+          (call, work) => call.startsWith("mount udf") ? failing(code) : work
         )
-        const error = yield* Effect.flip(ask)
-        assert.strictEqual(error.kind, "mount")
-        assert.strictEqual(error.reason, "failed to read provisioning media")
-        assert.include(error.message, words)
-        assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), mounting("/dev/sr0", "iso9660")])
-        assertGone()
+        assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
+        assert.deepStrictEqual(lines(), [
+          mounting("/dev/sr0"),
+          mounting("/dev/sr0", "iso9660"),
+          unmounting,
+          "eject /dev/sr0"
+        ])
       })
   )
 
-  it.effect("unmounts a disc whose mount was killed at its deadline and had succeeded, and tries no other file system", () =>
+  it.effect("fails with what the kernel says of each file system, and leaves no directory", () =>
     Effect.gen(function*() {
-      const { assertGone, layer, lines, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
-      const late = Layer.effect(
-        Subprocess,
-        Subprocess.use((real) =>
-          Effect.succeed(Subprocess.of({
-            run: (request) =>
-              request.command !== "mount" ? real.run(request) : real.run(request).pipe(
-                Effect.andThen(
-                  writeFiles(root, {
-                    "proc/self/mounts": `${root}/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n`
-                  })
-                ),
-                Effect.andThen(
-                  new SubprocessError({ command: ["mount"], status: "timed out after 10 s", stderr: "" })
-                )
-              )
-          }))
-        )
-      ).pipe(Layer.provide(layer))
-      const error = yield* Effect.flip(environment.pipe(Effect.provide(liveBelow(root, late))))
+      const { ask, assertGone, lines } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) =>
+          call.startsWith("mount udf") ? failing("EINVAL") : call.startsWith("mount iso") ? failing("ENODEV") : work
+      )
+      const error = yield* Effect.flip(ask)
       assert.strictEqual(error.kind, "mount")
-      assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), unmounting])
+      assert.strictEqual(error.reason, "failed to read provisioning media")
+      assert.include(error.message, "/dev/sr0: as udf: EINVAL: einval; as iso9660: ENODEV: enodev")
+      assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), mounting("/dev/sr0", "iso9660")])
       assertGone()
     }))
+
+  it.effect.each([
+    { answers: "hangs", mount: Effect.never, words: "ETIMEDOUT: the drive does not answer", waited: 10_000 },
+    { answers: "ETIMEDOUT", mount: failing("ETIMEDOUT"), words: "ETIMEDOUT", waited: 0 }
+  ])(
+    "tries no other file system on a drive that answers $answers, and unmounts what is mounted all the same",
+    ({ mount, waited, words }) =>
+      Effect.gen(function*() {
+        const change: Change = (call, work) =>
+          call.startsWith("mount")
+            ? work.pipe(Effect.andThen(Effect.suspend(() => stillMounted(machine.root))), Effect.andThen(mount))
+            : work
+        const machine = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) }, change)
+        const { ask, assertGone, lines } = machine
+        const error = yield* ticking(yield* Effect.forkChild(Effect.flip(ask)))
+        assert.strictEqual(error.kind, "mount")
+        assert.include(error.message, words)
+        assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), unmounting])
+        const now = yield* Clock.currentTimeMillis
+        assert.isAtLeast(now, waited)
+        assert.isBelow(now, waited + 5000)
+        assertGone()
+      })
+  )
 
   it.effect("takes an empty drive for no disc, at the first try, and leaves no directory", () =>
     Effect.gen(function*() {
@@ -450,28 +416,69 @@ describe("ProvisioningMedia: live, mounting and reading", () => {
     }))
 })
 
+describe("ProvisioningMedia: live, a kernel without drivers", () => {
+  const noDriver: Change = (call, work) => call.startsWith("mount") ? failing("ENODEV") : work
+
+  it.effect("gives the disc to mount(8), which may have a helper", () =>
+    Effect.gen(function*() {
+      const { ask, assertGone, lines, modes } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        noDriver,
+        (type) => type === "udf" ? { exitCode: 32, stderr: "mount: unknown filesystem type 'udf'.\n" } : {}
+      )
+      assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
+      assert.deepStrictEqual(lines(), [
+        mounting("/dev/sr0"),
+        mounting("/dev/sr0", "iso9660"),
+        byProgram("/dev/sr0"),
+        byProgram("/dev/sr0", "iso9660"),
+        unmounting,
+        "eject /dev/sr0"
+      ])
+      assert.deepStrictEqual(modes, [0o700])
+      assertGone()
+    }))
+
+  it.effect("takes the drive for empty when mount(8) does", () =>
+    Effect.gen(function*() {
+      const { ask, assertGone, lines } = yield* host(["dev/sr0"], {}, noDriver, () => ({
+        exitCode: 32,
+        stderr: "mount: /run/azure-init/media: no medium found on /dev/sr0.\n"
+      }))
+      assert.deepStrictEqual(yield* ask, Option.none())
+      assert.deepStrictEqual(lines().slice(2), [byProgram("/dev/sr0")])
+      assertGone()
+    }))
+
+  it.effect.each([
+    { when: "it knows no file system", answer: { exitCode: 32, stderr: "unknown filesystem type" } },
+    { when: "it is not installed", answer: "not found" as const }
+  ])("fails with what mount(8) says when $when", ({ answer }) =>
+    Effect.gen(function*() {
+      const { ask, assertGone, lines } = yield* host(["dev/sr0"], {}, noDriver, () => answer)
+      const error = yield* Effect.flip(ask)
+      assert.strictEqual(error.kind, "mount")
+      assert.include(error.message, answer === "not found" ? "not found" : answer.stderr)
+      assert.deepStrictEqual(lines().slice(2), [byProgram("/dev/sr0"), byProgram("/dev/sr0", "iso9660")])
+      assertGone()
+    }))
+})
+
 describe("ProvisioningMedia: live, afterwards", () => {
   it.effect("unmounts when it is interrupted while the disc is being mounted", () =>
     Effect.gen(function*() {
-      const { assertGone, layer, lines, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
       const mounted = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()
-      const slow = Layer.effect(
-        Subprocess,
-        Subprocess.use((real) =>
-          Effect.succeed(Subprocess.of({
-            run: (request) =>
-              real.run(request).pipe(
-                Effect.tap(() =>
-                  request.command === "mount"
-                    ? Effect.andThen(Deferred.succeed(mounted, undefined), Deferred.await(goOn))
-                    : Effect.void
-                )
-              )
-          }))
-        )
-      ).pipe(Layer.provide(layer))
-      const fiber = yield* Effect.forkChild(environment.pipe(Effect.provide(liveBelow(root, slow))))
+      const { ask, assertGone, lines } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) =>
+          call.startsWith("mount")
+            ? Effect.tap(work, () => Effect.andThen(Deferred.succeed(mounted, undefined), Deferred.await(goOn)))
+            : work
+      )
+      const fiber = yield* Effect.forkChild(ask)
       yield* Deferred.await(mounted)
       const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* settle
@@ -486,26 +493,36 @@ describe("ProvisioningMedia: live, afterwards", () => {
       const { ask, assertGone, lines } = yield* host(
         ["dev/sr0"],
         { "/dev/sr0": disc(fixture("ordinary")) },
-        (request) =>
-          request.command === "umount" && request.args[0] !== "-l"
-            ? { exitCode: 32, stderr: "target is busy" }
-            : undefined
+        (call, work) => call === unmounting ? failing("EBUSY") : work
       )
       assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
-      assert.deepStrictEqual(lines(), [
-        mounting("/dev/sr0"),
-        unmounting,
-        "umount -l /run/azure-init/media",
-        "eject /dev/sr0"
-      ])
+      assert.deepStrictEqual(lines(), [mounting("/dev/sr0"), unmounting, unmountingLazily, "eject /dev/sr0"])
+      assertGone()
+    }))
+
+  it.effect("unmounts lazily when the drive does not answer for five seconds", () =>
+    Effect.gen(function*() {
+      const { ask, assertGone, lines } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) => call === unmounting ? Effect.never : work
+      )
+      assert.deepStrictEqual(userOf(yield* ticking(yield* Effect.forkChild(ask))), Option.some("azureuser"))
+      assert.deepStrictEqual(lines().slice(1, 3), [unmounting, unmountingLazily])
+      const now = yield* Clock.currentTimeMillis
+      assert.isAtLeast(now, 5000)
+      assert.isBelow(now, 6000)
       assertGone()
     }))
 
   it.effect("keeps the document when it cannot unmount, and says so", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
-      const { ask } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) }, ({ command }) =>
-        command === "umount" ? { exitCode: 32, stderr: "target is busy" } : undefined)
+      const { ask } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) => call.startsWith("unmount") ? failing("EBUSY") : work
+      )
       const found = yield* ask.pipe(
         Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => {
           if (logLevel === "Error") {
@@ -516,64 +533,70 @@ describe("ProvisioningMedia: live, afterwards", () => {
       assert.deepStrictEqual(userOf(found), Option.some("azureuser"))
       assert.lengthOf(lines, 1)
       assert.include(lines[0], "still mounted")
-      assert.include(lines[0], "target is busy")
+      assert.include(lines[0], "EBUSY")
     }))
 
   it.effect("tells in the end of a disc that it could not unmount, after one more attempt", () =>
     Effect.gen(function*() {
       let willing = false
-      const { layer, lines, root } = yield* host(
+      const { lines, released, root } = yield* host(
         ["dev/sr0"],
         {},
-        ({ command }) => command === "umount" && !willing ? { exitCode: 32, stderr: "target is busy" } : undefined
+        (call, work) => call.startsWith("unmount") && !willing ? failing("EBUSY") : work
       )
-      yield* writeFiles(root, {
-        "proc/self/mounts": `/dev/sr0 ${root}/run/azure-init/media udf ro 0 0\n`,
-        "run/azure-init/media/ovf-env.xml": ""
-      })
-      const released = ProvisioningMedia.use((media) => media.released).pipe(Effect.provide(liveBelow(root, layer)))
+      yield* writeFiles(root, { "run/azure-init/media/ovf-env.xml": "" })
+      yield* stillMounted(root)
       const error = yield* Effect.flip(released)
       assert.strictEqual(error.reason, "failed to unmount provisioning media")
       assert.include(error.message, "/dev/sr0")
-      assert.include(error.message, "target is busy")
-      assert.deepStrictEqual(lines(), [unmounting, "umount -l /run/azure-init/media"])
+      assert.include(error.message, "EBUSY")
+      assert.deepStrictEqual(lines(), [unmounting, unmountingLazily])
       willing = true
       yield* released
     }))
 
-  it.effect.each(["not found" as const, { exitCode: 1, stderr: "is not hot-pluggable" }])(
-    "keeps the document when eject answers %j",
-    (answer) =>
-      Effect.gen(function*() {
-        const { ask, lines } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) }, ({ command }) =>
-          command === "eject" ? answer : undefined)
-        assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
-        assert.include(lines(), "eject /dev/sr0")
-      })
-  )
+  it.effect("keeps the document when the drive has no tray", () =>
+    Effect.gen(function*() {
+      const { ask, lines } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) => call.startsWith("eject") ? failing("ENOTTY") : work
+      )
+      assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
+      assert.include(lines(), "eject /dev/sr0")
+    }))
 
   it.effect("does not wait for an eject that hangs, while it works and when it ends", () =>
     Effect.gen(function*() {
-      const { layer, root } = yield* host(["dev/sr0"], { "/dev/sr0": disc(fixture("ordinary")) })
-      const asked: Array<SubprocessRequest> = []
-      const hanging = Layer.effect(
-        Subprocess,
-        Subprocess.use((real) =>
-          Effect.succeed(Subprocess.of({
-            run: (request) => {
-              asked.push(request)
-              return request.command === "eject" ? Effect.never : real.run(request)
-            }
-          }))
-        )
-      ).pipe(Layer.provide(layer))
-      const found = yield* environment.pipe(Effect.provide(liveBelow(root, hanging)))
-      assert.deepStrictEqual(userOf(found), Option.some("azureuser"))
-      assert.deepStrictEqual(asked.map(({ command, timeout }) => [command, timeout]), [
-        ["mount", "10 seconds"],
-        ["umount", "5 seconds"],
-        ["eject", "2 seconds"]
-      ])
+      const { ask, lines, ...drives } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) => call.startsWith("eject") ? Effect.never : work
+      )
+      assert.deepStrictEqual(userOf(yield* ask), Option.some("azureuser"))
+      assert.include(lines(), "eject /dev/sr0")
+      assert.deepStrictEqual(
+        userOf(yield* environment.pipe(Effect.provide(liveOn(drives)))),
+        Option.some("azureuser")
+      )
+    }))
+
+  it.effect("gives up an eject that hangs after two seconds", () =>
+    Effect.gen(function*() {
+      let given = false
+      const { ask } = yield* host(
+        ["dev/sr0"],
+        { "/dev/sr0": disc(fixture("ordinary")) },
+        (call, work) =>
+          call.startsWith("eject")
+            ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => void (given = true)))
+            : work
+      )
+      yield* ask
+      yield* TestClock.adjust("1999 millis")
+      assert.isFalse(given)
+      yield* TestClock.adjust("1 milli")
+      assert.isTrue(given)
     }))
 
   const token = "hunter2-is-the-password"
@@ -586,7 +609,7 @@ describe("ProvisioningMedia: live, afterwards", () => {
     ([at, length, inserted]) =>
       Effect.gen(function*() {
         const text = withSecret.slice(0, at) + inserted + withSecret.slice(at + length)
-        const { ask, assertGone, calls } = yield* host(["dev/sr0"], { "/dev/sr0": disc(text) })
+        const { ask, assertGone, lines } = yield* host(["dev/sr0"], { "/dev/sr0": disc(text) })
         const told: Array<string> = []
         const outcome = yield* Effect.result(ask).pipe(
           Effect.provide(Logger.layer([Logger.make(({ message }) => told.push(JSON.stringify(message)))]))
@@ -594,7 +617,7 @@ describe("ProvisioningMedia: live, afterwards", () => {
         if (Result.isFailure(outcome)) {
           told.push(outcome.failure.message, JSON.stringify(outcome.failure), String(outcome.failure.stack))
         } else told.push(JSON.stringify(outcome.success))
-        for (const line of [...told, JSON.stringify(calls)]) {
+        for (const line of [...told, JSON.stringify(lines())]) {
           for (let index = 0; index + 8 <= token.length; index++) {
             // What the mutation moved out of the password's element is no password any more.
             if (Result.isFailure(outcome)) assert.notInclude(line, token.slice(index, index + 8))

@@ -1,6 +1,6 @@
 /** What can be the matter with a provisioning disc. */
 import type { Host } from "../hosts/overlay.ts"
-import type { Fault } from "./Fault.ts"
+import type { Boot, Fault } from "./Fault.ts"
 import { discless, divided, settings, type Vm, whole } from "./vms.ts"
 
 const documentOn = "/run/disc/ovf-env.xml"
@@ -49,6 +49,24 @@ const mounts: Readonly<Record<string, string>> = {
   "failing after it was mounted": "mount --bind /run/disc \"$2\"; exit 1",
   "killed": "kill -KILL $$"
 }
+
+/** Numbers of system calls. */
+const calls = process.arch === "arm64" ? { seccomp: 277, umount2: 39 } : { seccomp: 317, umount2: 166 }
+
+/** `MNT_DETACH` of umount2(2). */
+const lazily = 2
+
+/** Runs the command with a kernel that answers EBUSY to each umount2(2) without one of these flags. */
+const refuse = `my ($seccomp, $umount2, $flags, @command) = @ARGV;
+my $filter = join "", map { pack "S C C L", @$_ }
+  [0x20, 0, 0, 0], [0x15, 0, 3, $umount2],   # the number of the call, or on to the end
+  [0x20, 0, 0, 24], [0x45, 1, 0, $flags],    # its second argument, or on to the end
+  [0x06, 0, 0, 0x50000 + 16], [0x06, 0, 0, 0x7fff0000];
+syscall($seccomp + 0, 1, 0, pack "S x6 P", 6, $filter) == 0 or die "seccomp: $!";
+exec @command;`
+
+const refusingToUnmount = (flags: number): Boot => (host, agent) =>
+  host.run(["perl", "-e", refuse, String(calls.seccomp), String(calls.umount2), String(flags), ...agent])
 
 /** The disc is still the right one; it is only this boot that cannot have it. */
 const keepDocument = `cp -p ${documentOn} /run/disc/kept`
@@ -112,6 +130,20 @@ export const discFaults: ReadonlyArray<Fault> = [
   ),
   ...Object.entries(mounts).flatMap(([what, script]) => both(`the disc is ${what}`, breakMount(script), mendMount)),
   ...both("the drive does not answer", breakMount("exec sleep 300"), mendMount, { within: 30_000 }),
+  {
+    group: "disc",
+    name: "busy: it stays mounted until nobody uses it",
+    boot: refusingToUnmount(lazily),
+    ends: "ready"
+  },
+  {
+    group: "disc",
+    name: "not let go of by the kernel",
+    boot: refusingToUnmount(0),
+    ends: "failed",
+    reason: /unmount/,
+    mounted: true
+  },
   { group: "disc", name: "absent, and IMDS has all that is needed", vm: discless, ends: "ready" },
   {
     group: "disc",

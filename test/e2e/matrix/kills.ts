@@ -40,8 +40,8 @@ const ending = (signal: string, when: "before" | "after", decoy: string, path: s
       : `${path} "$@"; status=$?; kill -${signal} $PPID; exit $status`
   }\n`
 
-/** The executable locks by itself, and asks for hostnamectl only where the files fail; troubles.e2e.ts ends the agent at both. */
-const called = helpers.filter(({ name }) => name !== "flock" && name !== "hostnamectl")
+/** The executable locks, unmounts and ejects by itself, and asks for hostnamectl only where the files fail; troubles.e2e.ts ends the agent at these. */
+const called = helpers.filter(({ name }) => !["flock", "umount", "eject", "hostnamectl"].includes(name))
 
 const atHelpers = (signal: "TERM" | "KILL"): ReadonlyArray<Fault> =>
   called.flatMap(({ name, needed = ":", path }) =>

@@ -42,13 +42,12 @@ const ofHelper = (helper: Helper): ReadonlyArray<Fault> =>
       ...fails(helper, failing)
     }
     if (helper.harmless.includes(failing)) return { ...common, ends: "ready" }
-    const { keys, mounted, reason } = helper
+    const { keys, reason } = helper
     return {
       ...common,
       ends: "failed",
       ...(reason === undefined ? {} : { reason }),
-      ...(keys === undefined ? {} : { keys }),
-      ...(mounted === undefined ? {} : { mounted })
+      ...(keys === undefined ? {} : { keys })
     }
   })
 
