@@ -92,6 +92,11 @@ export interface SpawnOptions {
 
 /** Calls that the device, the network or a reader can hold up, on a thread of their own; the result comes to `done`, once, in a later turn of the loop. */
 export interface Offloaded {
+  /**
+   * Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors, which can be
+   * closed here at once. Gives the child's process id. What is started after `cancel` runs unheard of.
+   */
+  spawn(options: SpawnOptions, done: (result: number | Failure) => void): Ticket
   /** As `natives.openat`. What is opened after `cancel` is closed. */
   openat(directory: number, path: string, flags: number, mode: number, done: (result: Opened) => void): Ticket
   /** As `natives.read`. */
@@ -228,10 +233,10 @@ export interface Natives {
   // Children
 
   /**
-   * Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors. `ended` is
-   * called once when it has ended, with its exit code, or the number of the signal that ended it. Gives the child's process id.
+   * Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it. To be asked for in the turn
+   * in which `offload.spawn` has told of the child: the end of one that nobody waits for is forgotten, and this is ECHILD.
    */
-  spawn(options: SpawnOptions, ended: (code: number | null, signal: number | null) => void): number | Failure
+  awaitChild(pid: number, ended: (code: number | null, signal: number | null) => void): Status
   /** Sends a signal to a process, or with a negative number to a process group; 0 only asks whether it is there. */
   kill(pid: number, signal: number): Status
 

@@ -22,7 +22,7 @@ mod signals;
 
 pub use helpers::offload;
 use helpers::{Done, Helpers, run_replies};
-pub use signals::{Ended, SignalNumber, expect_children, on_signal, wait_for};
+pub use signals::{Ended, SignalNumber, adopt, expect_children, on_signal, wait_for};
 use signals::{Signals, run_children, run_signal};
 
 /// Longer timers fire early and are set anew; 24 days, as in Node.
@@ -56,7 +56,7 @@ struct Loop {
     due: BTreeSet<(Instant, Ticket)>,
     immediates: VecDeque<Ticket>,
     watches: BTreeMap<i32, Watch>,
-    children: Vec<(Child, Callback<Ended>)>,
+    children: Vec<(Child, Option<Callback<Ended>>)>,
     offloaded: BTreeMap<Ticket, Callback<Done>>,
     helpers: Option<Helpers>,
     signals: Signals,
@@ -74,7 +74,7 @@ impl Loop {
 
     fn is_idle(&self) -> bool {
         self.watches.is_empty()
-            && self.children.is_empty()
+            && self.children.iter().all(|(_, callback)| callback.is_none())
             && self.offloaded.is_empty()
             && !self.tasks.values().any(|task| task.keeps)
     }
@@ -242,7 +242,11 @@ fn wait(context: &Context) {
                 run_signal(context);
                 run_children(context);
             }
-            Source::Helpers => run_replies(context),
+            Source::Helpers => {
+                run_replies(context);
+                // A child can end before a thread has told of its start.
+                run_children(context);
+            }
             Source::Watch(number) => {
                 // A callback of this turn may have ended the watch.
                 let callback = LOOP.with_borrow(|state| state.watches.get(&number).map(|watch| watch.callback.clone()));

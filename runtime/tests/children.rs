@@ -28,15 +28,45 @@ for (let i = 0; i < 50; i++) run(["/bin/sh", "-c", `exit ${i}`], [-1, -1, -1], (
 }
 
 #[test]
+fn a_child_that_nobody_waits_for_does_not_keep_the_loop_nor_stay_a_zombie() {
+    expect(
+        r#"
+const { promise, resolve } = Promise.withResolvers()
+natives.offload.spawn({ file: "/bin/true", args: ["true"], env: [], stdio: [-1, -1, -1] }, resolve)
+const pid = await promise
+while (natives.kill(pid, 0) === 0) await new Promise((resolve) => natives.setTimer(1, false, resolve))
+say(natives.errorName(natives.kill(pid, 0)), natives.errorName(natives.awaitChild(pid, () => say("ended"))))
+"#,
+        "ESRCH ECHILD",
+    );
+}
+
+#[test]
+fn the_loop_goes_on_while_a_child_is_being_started() {
+    expect(
+        r#"
+const order = []
+const { promise, resolve } = Promise.withResolvers()
+run(["/bin/true"], [-1, -1, -1], resolve, () => order.push("started"))
+order.push("asked")
+natives.setImmediate(() => order.push("went on"))
+await promise
+say(order)
+"#,
+        r#"["asked","went on","started"]"#,
+    );
+}
+
+#[test]
 fn what_cannot_be_started_is_an_errno() {
     expect(
         r#"
 const never = () => say("ended")
-say(natives.errorName(run(["/no/such/file"], [-1, -1, -1], never)))
-say(natives.errorName(run(["/etc/passwd"], [-1, -1, -1], never)))
-say(natives.errorName(run(["sh"], [-1, -1, -1], never)))
-say(natives.errorName(run(["/bin/sh\0"], [-1, -1, -1], never)))
-say(natives.errorName(run(["/bin/true"], [99, -1, -1], never)))
+for (const [file, stdin] of [["/no/such/file", -1], ["/etc/passwd", -1], ["sh", -1], ["/bin/sh\0", -1], ["/bin/true", 99]]) {
+  const { promise, resolve } = Promise.withResolvers()
+  run([file], [stdin, -1, -1], never, resolve)
+  say(natives.errorName(await promise))
+}
 "#,
         "ENOENT\nEACCES\nENOENT\nEINVAL\nEBADF",
     );
@@ -82,7 +112,7 @@ run(["/bin/sh", "-c", "echo $LEAK; for fd in 3 4 5 6 7 8 9; do [ -e /proc/self/f
 #[test]
 fn a_child_can_have_another_directory() {
     expect(
-        r#"natives.spawn({ file: "/bin/pwd", args: ["pwd"], env: [], stdio: [-1, 1, 2], directory: "/" }, () => {})"#,
+        r#"spawn({ file: "/bin/pwd", args: ["pwd"], env: [], stdio: [-1, 1, 2], directory: "/" }, () => {})"#,
         "/",
     );
 }
@@ -93,8 +123,10 @@ fn a_signal_to_the_group_ends_the_childs_children_too() {
         r#"
 const [reader, writer] = natives.pipe()
 const ended = Promise.withResolvers(), closed = Promise.withResolvers()
-const pid = run(["/bin/sh", "-c", "sleep 60 & echo up; wait"], [-1, writer, -1], (code, signal) => ended.resolve([code, signal]))
+const started = Promise.withResolvers()
+run(["/bin/sh", "-c", "sleep 60 & echo up; wait"], [-1, writer, -1], (code, signal) => ended.resolve([code, signal]), started.resolve)
 natives.close(writer)
+const pid = await started.promise
 natives.watch(reader, C.POLLIN, () => {
   const bytes = natives.read(reader, 100)
   if (bytes.length > 0) say(natives.kill(-pid, C.SIGTERM))

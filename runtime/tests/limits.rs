@@ -41,7 +41,7 @@ attempt("stringify", () => { let value = []; for (let i = 0; i < 400_000; i++) v
 attempt("compile", () => new RegExp("(".repeat(100_000) + ")".repeat(100_000)))
 attempt("match", () => /^(?:(?:a|b)*c?)*$/.test("ab".repeat(100_000)))
 attempt("sort", () => { const f = (n) => [2, 1].sort(() => f(n + 1)); f(0) })
-attempt("native", () => { const f = () => natives.spawn({ get stdio() { return f() } }, () => {}); f() })
+attempt("native", () => { const f = () => natives.offload.spawn({ get stdio() { return f() } }, () => {}); f() })
 say("end")
 "#,
         "parse RangeError\nrecurse RangeError\nstringify RangeError\ncompile SyntaxError\nmatch done\nsort RangeError\nnative RangeError\nend",

@@ -20,7 +20,7 @@ impl CallbackArguments for SignalNumber {
     const DECLARATION: &'static str = "signal: number";
 }
 
-/// What `spawn` tells at the end of a child.
+/// What `awaitChild` tells at the end of a child.
 pub struct Ended;
 impl CallbackArguments for Ended {
     const DECLARATION: &'static str = "code: number | null, signal: number | null";
@@ -64,9 +64,18 @@ pub fn expect_children() -> Result<(), Errno> {
     })
 }
 
-/// Calls back when a child has ended, for which [`expect_children`] was called before it was started.
-pub fn wait_for(child: Child, callback: Callback<Ended>) {
-    LOOP.with_borrow_mut(|state| state.children.push((child, callback)));
+/// Hears of the end of a child, for which [`expect_children`] was called before it was started.
+pub fn adopt(child: Child) {
+    LOOP.with_borrow_mut(|state| state.children.push((child, None)));
+}
+
+/// Calls back when a child has ended.
+pub fn wait_for(pid: u32, callback: Callback<Ended>) -> Result<(), Errno> {
+    LOOP.with_borrow_mut(|state| {
+        let child = state.children.iter_mut().find(|(child, _)| child.id() == pid);
+        child.ok_or(Errno::CHILD)?.1 = Some(callback);
+        Ok(())
+    })
 }
 
 /// Calls back with the first SIGINT or SIGTERM.
@@ -115,7 +124,7 @@ pub fn run_signal(context: &Context) {
 
 /// Tells the program of children that have ended.
 pub fn run_children(context: &Context) {
-    let mut ended: Vec<(ExitStatus, Callback<Ended>)> = Vec::new();
+    let mut ended: Vec<(ExitStatus, Option<Callback<Ended>>)> = Vec::new();
     LOOP.with_borrow_mut(|state| {
         let (mut index, children) = (0, &mut state.children);
         while index < children.len() {
@@ -128,6 +137,7 @@ pub fn run_children(context: &Context) {
         }
     });
     for (status, callback) in ended {
+        let Some(callback) = callback else { continue };
         call(context, |ctx| {
             callback.call(ctx, (status.code().into_value(ctx)?, status.signal().into_value(ctx)?))
         });

@@ -1,7 +1,7 @@
 //! Starting programs and ending them.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rquickjs::{Ctx, FromJs, Object, Result as JsResult, Value};
 use rustix::io::Errno;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::natives;
 use crate::descriptors::{errno, get};
 use crate::event_loop::{self, Ended};
-use crate::values::{Argument, Callback, Text};
+use crate::values::{Argument, Callback, Outcome, Text};
 
 const SPAWN_OPTIONS: &str = r#"/** How a child is started. */
 export interface SpawnOptions {
@@ -96,20 +96,36 @@ fn command(options: SpawnOptions) -> Result<Command, Errno> {
     Ok(command)
 }
 
-natives! {
-    /// Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors. `ended` is
-    /// called once when it has ended, with its exit code, or the number of the signal that ended it. Gives the child's process id.
-    fn spawn(options: SpawnOptions, ended: Callback<Ended>) -> Result<u32, Errno> {
-        let mut command = command(options)?;
-        event_loop::expect_children()?;
-        let child = command.spawn().map_err(|error| match error.kind() {
+/// Starts a program, on a thread of its own: the thread stands still until the child has let go of our memory, a millisecond or two after.
+pub fn starting(options: SpawnOptions) -> Result<impl FnOnce() -> Result<Child, Errno> + Send + 'static, Errno> {
+    let mut command = command(options)?;
+    event_loop::expect_children()?;
+    Ok(move || {
+        command.spawn().map_err(|error| match error.kind() {
             // A text with a NUL is refused before any call of the system.
             std::io::ErrorKind::InvalidInput => Errno::INVAL,
             _ => errno(error),
-        })?;
-        let pid = child.id();
-        event_loop::wait_for(child, ended);
-        Ok(pid)
+        })
+    })
+}
+
+/// Its process id; from here on its end is heard of.
+impl<'js> Outcome<'js> for Child {
+    fn declaration() -> String {
+        "number".into()
+    }
+    fn into_value(self, ctx: &Ctx<'js>) -> JsResult<Value<'js>> {
+        let pid = self.id();
+        event_loop::adopt(self);
+        pid.into_value(ctx)
+    }
+}
+
+natives! {
+    /// Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it. To be asked for in the turn
+    /// in which `offload.spawn` has told of the child: the end of one that nobody waits for is forgotten, and this is ECHILD.
+    fn awaitChild(pid: u32, ended: Callback<Ended>) -> Result<(), Errno> {
+        event_loop::wait_for(pid, ended)
     }
 
     /// Sends a signal to a process, or with a negative number to a process group; 0 only asks whether it is there.

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::process::Child;
 
 use rustix::fs::{Mode, OFlags, fsync};
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use rustix::ioctl::{NoArg, ioctl};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::apart::apart;
+use super::children::{SpawnOptions, starting};
 use super::files::{self, DirectoryEntry, Stat};
 use crate::descriptors::{File, get, place};
 use crate::event_loop::offload;
@@ -57,6 +59,12 @@ fn write_all(file: &File, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 offloaded! {
+    /// Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors, which can be
+    /// closed here at once. Gives the child's process id. What is started after `cancel` runs unheard of.
+    fn spawn(options: SpawnOptions) -> Child {
+        starting(options)
+    }
+
     /// As `natives.openat`. What is opened after `cancel` is closed.
     fn openat(directory: i32, path: Text, flags: u32, mode: u32) -> OwnedFd {
         let directory = place(directory)?;

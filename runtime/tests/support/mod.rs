@@ -13,7 +13,11 @@ const PRELUDE: &str = r#"
 const { constants: C } = natives
 const say = (...values) => natives.write(1, values.map((value) => typeof value === "string" ? value : JSON.stringify(value)).join(" ") + "\n")
 const open = (path, flags = C.O_RDONLY) => natives.openat(C.AT_FDCWD, path, flags, 0o600)
-const run = (args, stdio, ended) => natives.spawn({ file: args[0], args, env: ["PATH=/usr/bin:/bin"], stdio }, ended)
+const spawn = (options, ended, started = () => {}) => natives.offload.spawn(options, (pid) => {
+  if (pid > 0) natives.awaitChild(pid, ended)
+  started(pid)
+})
+const run = (args, stdio, ended, started) => spawn({ file: args[0], args, env: ["PATH=/usr/bin:/bin"], stdio }, ended, started)
 "#;
 
 /// A directory of the test's own, removed at its end.

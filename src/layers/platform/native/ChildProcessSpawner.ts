@@ -100,10 +100,10 @@ const start = (
   command: StandardCommand,
   wanted: ReadonlyArray<Wanted>
 ): Effect.Effect<Started, PlatformError.PlatformError> =>
-  Effect.suspend(() => {
+  Effect.callback((resume) => {
     const refused = (status: number) => {
       const code = system.errorName(status)
-      return Effect.fail(failure(command, "spawn", code, new Error(`spawn ${command.command} ${code}`)))
+      resume(Effect.fail(failure(command, "spawn", code, new Error(`spawn ${command.command} ${code}`))))
     }
     const environment = environmentOf(system, command)
     const file = find(system, command.command, environment["PATH"] ?? defaultPath)
@@ -118,31 +118,27 @@ const start = (
       closeAll("ours")
       return refused(-(system.constants["EMFILE"] ?? 24))
     }
-    const box: { child?: Child; ended?: Ended } = {}
-    const pid = system.spawn({
+    system.offload.spawn({
       file,
       args: [command.command, ...command.args.map(unwrap)],
       env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
       stdio: [stdin.child, stdout.child, stderr.child],
       directory: command.options.cwd
-    }, (code, signal) => {
-      box.ended = { code, signal }
-      box.child?.endedUnsafe(box.ended)
+    }, (pid) => {
+      if (pid < 0) {
+        closeAll("ours")
+        return refused(pid)
+      }
+      const child = new Child(system, pid)
+      system.awaitChild(pid, (code, signal) => child.endedUnsafe({ code, signal }))
+      resume(Effect.succeed({
+        child,
+        input: new Input(system, stdin.ours),
+        stdout: new Output(system, stdout.ours, child),
+        stderr: new Output(system, stderr.ours, child)
+      }))
     })
     closeAll("child")
-    if (pid < 0) {
-      closeAll("ours")
-      return refused(pid)
-    }
-    const child = new Child(system, pid)
-    box.child = child
-    if (box.ended !== undefined) child.endedUnsafe(box.ended)
-    return Effect.succeed({
-      child,
-      input: new Input(system, stdin.ours),
-      stdout: new Output(system, stdout.ours, child),
-      stderr: new Output(system, stderr.ours, child)
-    })
   })
 
 /** Sinks of the command's own read what is written. */
