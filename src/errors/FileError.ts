@@ -1,15 +1,15 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** A file or directory could not be read, written, checked or locked. */
-export class FileError extends Schema.TaggedError<FileError>()("FileError", {
+export class FileError extends Data.TaggedError("FileError")<{
   /** What was tried: `read`, `write`, `create`, `lock`, … */
-  operation: Schema.String,
-  path: Schema.String,
+  readonly operation: string
+  readonly path: string
   /** The error of the system or the check, such as `ENOSPC: no space left on device` or `is a symbolic link`. */
-  detail: Schema.String,
+  readonly detail: string
   /** The errno name, when the system gave one: `ENOENT`, `ENOSPC`, … */
-  code: Schema.optionalKey(Schema.String)
-}) {
+  readonly code?: string
+}> {
   /** azure-init's `Io`. */
   get reason(): string {
     return "I/O error"

@@ -1,10 +1,10 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The hostname is not set. */
-export class HostnameError extends Schema.TaggedError<HostnameError>()("HostnameError", {
-  hostname: Schema.String,
-  detail: Schema.String
-}) {
+export class HostnameError extends Data.TaggedError("HostnameError")<{
+  readonly hostname: string
+  readonly detail: string
+}> {
   /** azure-init's `NoHostnameProvisioner`. */
   get reason(): string {
     return "failed to provision hostname"

@@ -1,15 +1,15 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** IMDS gave no usable metadata within the deadline, or refused. */
-export class ImdsError extends Schema.TaggedError<ImdsError>()("ImdsError", {
-  url: Schema.String,
+export class ImdsError extends Data.TaggedError("ImdsError")<{
+  readonly url: string
   /** What the last attempt met: `http`, `connection`, `timeout`, `document`. */
-  kind: Schema.Literals(["http", "connection", "timeout", "document"]),
+  readonly kind: "http" | "connection" | "timeout" | "document"
   /** The last attempt's trouble in words: `HTTP 500`, `connection refused`, `compute.osProfile.adminUsername is missing`. */
-  detail: Schema.String,
-  status: Schema.optionalKey(Schema.Int),
-  attempts: Schema.Int
-}) {
+  readonly detail: string
+  readonly status?: number
+  readonly attempts: number
+}> {
   /** cloud-init's texts for IMDS (`cloudinit/sources/azure/errors.py`). */
   get reason(): string {
     switch (this.kind) {
@@ -38,10 +38,10 @@ export class ImdsError extends Schema.TaggedError<ImdsError>()("ImdsError", {
 }
 
 /** IMDS had not answered when its grace beside a complete provisioning disc was over; the disc is used alone, so nothing reports this. */
-export class ImdsLateError extends Schema.TaggedError<ImdsLateError>()("ImdsLateError", {
+export class ImdsLateError extends Data.TaggedError("ImdsLateError")<{
   /** Seconds from the moment when the disc had been read. */
-  grace: Schema.Finite
-}) {
+  readonly grace: number
+}> {
   override get message(): string {
     return `no instance metadata within ${this.grace} s after a complete provisioning disc was read; `
       + "imds.grace_with_media_secs sets how long to wait"

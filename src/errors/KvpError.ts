@@ -1,11 +1,11 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The KVP pool could not be opened, locked, written or decoded. Telemetry only: provisioning goes on. */
-export class KvpError extends Schema.TaggedError<KvpError>()("KvpError", {
-  operation: Schema.String,
-  path: Schema.String,
-  detail: Schema.String
-}) {
+export class KvpError extends Data.TaggedError("KvpError")<{
+  readonly operation: string
+  readonly path: string
+  readonly detail: string
+}> {
   /** azure-init's `Io`. */
   get reason(): string {
     return "I/O error"

@@ -1,4 +1,4 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 import type { ObstacleKind } from "../domain/LoginAccess.ts"
 
 /** Our own: azure-init reports Ready in each of these cases. They do not change: alerts are keyed on them. */
@@ -16,23 +16,12 @@ const reasons: Readonly<Record<ObstacleKind, string>> = {
 }
 
 /** The account is there, and sshd lets nobody in with it, however good the key or the password is. */
-export class LoginRefusedError extends Schema.TaggedError<LoginRefusedError>()("LoginRefusedError", {
-  user: Schema.String,
-  kind: Schema.Literals([
-    "system account",
-    "shell",
-    "expired",
-    "inactive",
-    "password change",
-    "locked",
-    "nologin",
-    "root login",
-    "user list",
-    "methods"
-  ]),
+export class LoginRefusedError extends Data.TaggedError("LoginRefusedError")<{
+  readonly user: string
+  readonly kind: ObstacleKind
   /** What was found, and what to do about it. */
-  detail: Schema.String
-}) {
+  readonly detail: string
+}> {
   get reason(): string {
     return reasons[this.kind]
   }

@@ -1,14 +1,14 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The provisioning disc is there, and its OVF environment cannot be had from it. */
-export class MediaError extends Schema.TaggedError<MediaError>()("MediaError", {
+export class MediaError extends Data.TaggedError("MediaError")<{
   /** The device or directory: `/dev/sr0`. */
-  device: Schema.String,
+  readonly device: string
   /** `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux takes, `unmount` with what was mounted. */
-  kind: Schema.Literals(["mount", "read", "parse", "accept", "unmount"]),
+  readonly kind: "mount" | "read" | "parse" | "accept" | "unmount"
   /** What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`. */
-  detail: Schema.String
-}) {
+  readonly detail: string
+}> {
   /** cloud-init's texts (`cloudinit/sources/azure/errors.py`). */
   get reason(): string {
     switch (this.kind) {

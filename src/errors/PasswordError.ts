@@ -1,11 +1,11 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The account could not be locked, or its password could not be set. Never holds the password. */
-export class PasswordError extends Schema.TaggedError<PasswordError>()("PasswordError", {
-  user: Schema.String,
-  operation: Schema.Literals(["lock", "set"]),
-  detail: Schema.String
-}) {
+export class PasswordError extends Data.TaggedError("PasswordError")<{
+  readonly user: string
+  readonly operation: "lock" | "set"
+  readonly detail: string
+}> {
   /** azure-init's `NoPasswordProvisioner`. */
   get reason(): string {
     return "failed to provision password"

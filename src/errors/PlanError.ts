@@ -1,5 +1,5 @@
+import * as Data from "effect/Data"
 import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
 import { formatInvalidField } from "../domain/PlanFailure.ts"
 import { misconfigured } from "../domain/Reportable.ts"
 
@@ -9,12 +9,12 @@ const supportingOf = (error: { readonly message: string }): ReadonlyArray<readon
 ]]
 
 /** Neither IMDS nor the provisioning media names the administrator. */
-export class UsernameMissingError extends Schema.TaggedError<UsernameMissingError>()("UsernameMissingError", {
+export class UsernameMissingError extends Data.TaggedError("UsernameMissingError")<{
   /** Why IMDS gave none. */
-  imds: Schema.String,
+  readonly imds: string
   /** Why the media gave none. */
-  media: Schema.String
-}) {
+  readonly media: string
+}> {
   /** azure-init's `UsernameFailure`. */
   get reason(): string {
     return "failed to determine username"
@@ -30,16 +30,16 @@ export class UsernameMissingError extends Schema.TaggedError<UsernameMissingErro
 }
 
 /** A field of the metadata cannot be used on Linux, and no other source has a better one. */
-export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("InvalidFieldError", {
+export class InvalidFieldError extends Data.TaggedError("InvalidFieldError")<{
   /** The field as its source names it: `compute.osProfile.adminUsername`, `HostName`. */
-  field: Schema.String,
-  source: Schema.Literals(["IMDS", "media"]),
+  readonly field: string
+  readonly source: "IMDS" | "media"
   /** The value, or its beginning. */
-  found: Schema.String,
+  readonly found: string
   /** How many characters the whole value has. */
-  length: Schema.Int,
-  expected: Schema.String
-}) {
+  readonly length: number
+  readonly expected: string
+}> {
   /** cloud-init's text for metadata that makes no sense. */
   get reason(): string {
     return `invalid IMDS metadata for key=${this.field}`
@@ -55,9 +55,7 @@ export class InvalidFieldError extends Schema.TaggedError<InvalidFieldError>()("
 }
 
 /** Azure gave a password and no key, and the settings do not allow to set passwords: nobody could log in. Exit status 78. */
-export class PasswordNotAllowedError
-  extends Schema.TaggedError<PasswordNotAllowedError>()("PasswordNotAllowedError", { user: Schema.String })
-{
+export class PasswordNotAllowedError extends Data.TaggedError("PasswordNotAllowedError")<{ readonly user: string }> {
   /** azure-init's `NonEmptyPassword`. */
   get reason(): string {
     return "provisioning with non-empty password is unsupported"
@@ -76,10 +74,10 @@ export class PasswordNotAllowedError
 }
 
 /** There were keys, or a password was promised, and none can be used: nobody could log in. */
-export class NoAccessError extends Schema.TaggedError<NoAccessError>()("NoAccessError", {
-  user: Schema.String,
-  detail: Schema.String
-}) {
+export class NoAccessError extends Data.TaggedError("NoAccessError")<{
+  readonly user: string
+  readonly detail: string
+}> {
   /** Our own: azure-init reports Ready here, or nothing. */
   get reason(): string {
     return "no usable SSH key or password"

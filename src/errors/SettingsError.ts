@@ -1,18 +1,15 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** One thing wrong in a settings file. */
-export const SettingsProblem = Schema.Struct({
-  file: Schema.String,
+export interface SettingsProblem {
+  readonly file: string
   /** 1-based, where known. */
-  line: Schema.optionalKey(Schema.Int),
+  readonly line?: number
   /** `imds.retry_interval_secs`; absent for trouble with the whole file. */
-  key: Schema.optionalKey(Schema.String),
-  found: Schema.String,
-  expected: Schema.String
-})
-
-/** See {@link SettingsProblem}. */
-export type SettingsProblem = typeof SettingsProblem.Type
+  readonly key?: string
+  readonly found: string
+  readonly expected: string
+}
 
 /** `FILE:LINE: KEY: found …, expected …`. */
 export const formatProblem = (problem: SettingsProblem): string =>
@@ -21,9 +18,9 @@ export const formatProblem = (problem: SettingsProblem): string =>
   }found ${problem.found}, expected ${problem.expected}`
 
 /** The settings files are wrong; lists every problem. */
-export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", {
-  problems: Schema.Array(SettingsProblem)
-}) {
+export class SettingsError extends Data.TaggedError("SettingsError")<{
+  readonly problems: ReadonlyArray<SettingsProblem>
+}> {
   /** Our own: azure-init reports "failed to load sshd config" here, which is a misnomer. */
   get reason(): string {
     return "failed to load configuration"

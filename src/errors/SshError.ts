@@ -1,12 +1,12 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The SSH keys are not installed. */
-export class SshKeysError extends Schema.TaggedError<SshKeysError>()("SshKeysError", {
-  user: Schema.String,
+export class SshKeysError extends Data.TaggedError("SshKeysError")<{
+  readonly user: string
   /** The file or directory in question. */
-  path: Schema.String,
-  detail: Schema.String
-}) {
+  readonly path: string
+  readonly detail: string
+}> {
   /** azure-init's `Io`, which is what it reports for the key file. */
   get reason(): string {
     return "I/O error"
@@ -22,13 +22,13 @@ export class SshKeysError extends Schema.TaggedError<SshKeysError>()("SshKeysErr
 }
 
 /** sshd reads keys from no file, so that keys which are written anywhere let nobody in. */
-export class SshKeysUnreadError extends Schema.TaggedError<SshKeysUnreadError>()("SshKeysUnreadError", {
-  user: Schema.String,
+export class SshKeysUnreadError extends Data.TaggedError("SshKeysUnreadError")<{
+  readonly user: string
   /** The value of `AuthorizedKeysFile` that is in force for the user. */
-  setting: Schema.String,
+  readonly setting: string
   /** The lines that set it, as `file:line`; empty when they are not in a file that could be read. */
-  places: Schema.Array(Schema.String)
-}) {
+  readonly places: ReadonlyArray<string>
+}> {
   /** azure-init has none: it takes `none` for a file's name. */
   get reason(): string {
     return "sshd reads no authorized keys file"
@@ -45,10 +45,10 @@ export class SshKeysUnreadError extends Schema.TaggedError<SshKeysUnreadError>()
 }
 
 /** sshd's setting for password logins is not as Azure asked. */
-export class SshdConfigError extends Schema.TaggedError<SshdConfigError>()("SshdConfigError", {
-  path: Schema.String,
-  detail: Schema.String
-}) {
+export class SshdConfigError extends Data.TaggedError("SshdConfigError")<{
+  readonly path: string
+  readonly detail: string
+}> {
   /** azure-init's `UpdateSshdConfig`. */
   get reason(): string {
     return "failed to update sshd config"

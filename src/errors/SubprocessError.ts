@@ -1,21 +1,22 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
+import type * as Redacted from "effect/Redacted"
 
 /**
  * An external command did not do its work: it is missing, ended with an exit status that was not allowed, was killed, or did
  * not end in time. Standard input is never part of the error, since it may carry a secret.
  */
-export class SubprocessError extends Schema.TaggedError<SubprocessError>()("SubprocessError", {
+export class SubprocessError extends Data.TaggedError("SubprocessError")<{
   /** The argument vector, program first. */
-  command: Schema.Array(Schema.String),
+  readonly command: ReadonlyArray<string>
   /** How it ended: `exit status: 3`, `signal: SIGKILL`, `timed out after 30 s`, `not found`, `not started: …`. */
-  status: Schema.String,
+  readonly status: string
   /** The exit status, when it exited by itself. */
-  exitCode: Schema.optionalKey(Schema.Int),
+  readonly exitCode?: number
   /** The last 2000 characters of standard error, trimmed, without the secrets that the process knows. */
-  stderr: Schema.String,
+  readonly stderr: string
   /** As `stderr`, with the secrets; absent where nothing was taken out. */
-  said: Schema.optionalKey(Schema.Redacted(Schema.String))
-}) {
+  readonly said?: Redacted.Redacted<string>
+}> {
   /** azure-init's `SubprocessFailed`. */
   get reason(): string {
     return "subprocess failed"

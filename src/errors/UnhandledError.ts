@@ -1,9 +1,9 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** A defect of the agent itself. Reported like any other failure, so that the owner does not wait for a timeout. */
-export class UnhandledError extends Schema.TaggedError<UnhandledError>()("UnhandledError", {
-  detail: Schema.String
-}) {
+export class UnhandledError extends Data.TaggedError("UnhandledError")<{
+  readonly detail: string
+}> {
   /** azure-init's `UnhandledError`. */
   get reason(): string {
     return "unhandled error"

@@ -1,8 +1,8 @@
+import * as Data from "effect/Data"
 import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
 
 /** The command line cannot be understood. What is wrong and what to type has been printed; exit status 2, as azure-init's. */
-export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { detail: Schema.String }) {
+export class UsageError extends Data.TaggedError("UsageError")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }

@@ -1,15 +1,15 @@
+import * as Data from "effect/Data"
 import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
 import { misconfigured } from "../domain/Reportable.ts"
 
 /** The account, its groups, its home or its sudo rights are not as asked. */
-export class UserError extends Schema.TaggedError<UserError>()("UserError", {
-  user: Schema.String,
+export class UserError extends Data.TaggedError("UserError")<{
+  readonly user: string
   /** What was tried: `create the account`, `find the groups a, b`, `write the sudo rule`, … */
-  operation: Schema.String,
+  readonly operation: string
   /** Why it failed, every backend's cause included. */
-  detail: Schema.String
-}) {
+  readonly detail: string
+}> {
   /** azure-init's `NoUserProvisioner`. */
   get reason(): string {
     return "failed to provision user"
@@ -25,9 +25,9 @@ export class UserError extends Schema.TaggedError<UserError>()("UserError", {
 }
 
 /** The account that everything else needs is not in the user database. azure-init's `UserMissing`, exit status 78. */
-export class UserMissingError extends Schema.TaggedError<UserMissingError>()("UserMissingError", {
-  user: Schema.String
-}) {
+export class UserMissingError extends Data.TaggedError("UserMissingError")<{
+  readonly user: string
+}> {
   get reason(): string {
     return "user not found"
   }

@@ -1,10 +1,10 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** The firmware shows no usable product UUID. */
-export class VmIdentityError extends Schema.TaggedError<VmIdentityError>()("VmIdentityError", {
-  path: Schema.String,
-  detail: Schema.String
-}) {
+export class VmIdentityError extends Data.TaggedError("VmIdentityError")<{
+  readonly path: string
+  readonly detail: string
+}> {
   /** cloud-init's `ReportableErrorVmIdentification`. */
   get reason(): string {
     return "failure to identify Azure VM ID"

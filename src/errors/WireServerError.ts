@@ -1,14 +1,14 @@
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /** Azure did not accept a health report. */
-export class WireServerError extends Schema.TaggedError<WireServerError>()("WireServerError", {
-  endpoint: Schema.String,
+export class WireServerError extends Data.TaggedError("WireServerError")<{
+  readonly endpoint: string
   /** `Ready` or `NotReady`, as sent. */
-  state: Schema.String,
-  detail: Schema.String,
-  status: Schema.optionalKey(Schema.Int),
-  attempts: Schema.Int
-}) {
+  readonly state: string
+  readonly detail: string
+  readonly status?: number
+  readonly attempts: number
+}> {
   /** azure-init's `HttpStatus` and `Timeout`. */
   get reason(): string {
     return this.status === undefined ? "operation timed out" : "http status error"
