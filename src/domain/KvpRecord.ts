@@ -29,14 +29,18 @@ export const maximumRecords = 1024
 export const diagnosticPrefix = "azure-init-"
 
 const encoder = new TextEncoder()
+const reportKeyField = encoder.encode(`${reportKey}\0`)
+const diagnosticPrefixBytes = encoder.encode(diagnosticPrefix)
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Text that UTF-8 and a field that ends with NUL can hold: every other character becomes U+FFFD. */
-const storable = (text: string): string => text.replaceAll(/[\0\p{Surrogate}]/gu, "\uFFFD")
+const storable = (text: string): string =>
+  text.isWellFormed() && !text.includes("\0") ? text : text.replaceAll(/[\0\p{Surrogate}]/gu, "\uFFFD")
 
 /** Parts of at most `maximum` bytes of UTF-8, none of which splits a character. */
 const split = (text: string, maximum: number): ReadonlyArray<string> => {
   const bytes = encoder.encode(text)
+  if (text !== "" && bytes.length <= maximum) return [text]
   const parts: Array<string> = []
   let start = 0
   while (start < bytes.length) {
@@ -167,13 +171,13 @@ export interface Placement {
  */
 export const place = (pool: Uint8Array, batch: ReadonlyArray<KvpEntry>): Placement => {
   const count = Math.floor(pool.length / recordSize)
-  const keys = Array.from({ length: count }, (_, index) => keyAt(pool, index))
-  const reports = keys.flatMap((key, index) => key === reportKey ? [index] : [])
+  const indices = Array.from({ length: count }, (_, index) => index)
+  const reports = indices.filter((index) => keyBegins(pool, index, reportKeyField))
   const report = batch.findLastIndex(({ key }) => key === reportKey)
 
   const replaced = reports.length > 0 || count < maximumRecords
     ? reports
-    : [keys.findLastIndex((key) => key?.startsWith(diagnosticPrefix))].filter((index) => index >= 0)
+    : indices.filter((index) => keyBegins(pool, index, diagnosticPrefixBytes)).slice(-1)
   const appended: Array<KvpEntry> = []
   const writes: Array<Placement["writes"][number]> = []
   let room = maximumRecords - count - (reports.length > 0 ? 0 : 1)
@@ -198,8 +202,6 @@ export const place = (pool: Uint8Array, batch: ReadonlyArray<KvpEntry>): Placeme
   return { writes, keep: count * recordSize, omitted }
 }
 
-const keyAt = (pool: Uint8Array, index: number): string | undefined =>
-  Result.getOrUndefined(Result.map(
-    decode(pool.subarray(index * recordSize, (index + 1) * recordSize)),
-    ({ key }) => key
-  ))
+/** Whether the key of a record begins with these bytes. */
+const keyBegins = (pool: Uint8Array, index: number, bytes: Uint8Array): boolean =>
+  bytes.every((byte, offset) => pool[index * recordSize + offset] === byte)

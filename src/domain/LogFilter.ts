@@ -161,8 +161,16 @@ export const passes = (filter: LogFilter, { level, spans, target }: Filtered): b
 }
 
 /** The spans that a line shows, as Rust's tracing does: those that the filter lets pass themselves. All of azure-init's spans are INFO. */
-export const visibleSpans = (filter: LogFilter, spans: ReadonlyArray<FilteredSpan>): ReadonlyArray<FilteredSpan> =>
-  spans.filter(({ target }, index) => passes(filter, { level: "INFO", target, spans: spans.slice(0, index + 1) }))
+export const visibleSpans = (filter: LogFilter, spans: ReadonlyArray<FilteredSpan>): ReadonlyArray<FilteredSpan> => {
+  const [first, second] = filter.directives
+  // A level and nothing else, as in nearly every boot.
+  if (second === undefined && first?.target === "" && Option.isNone(first.span)) {
+    return verbosity.INFO <= first.maximum ? spans : []
+  }
+  return spans.filter(({ target }, index) =>
+    passes(filter, { level: "INFO", target, spans: spans.slice(0, index + 1) })
+  )
+}
 
 /** The least grave level that some of these filters may let pass; ERROR when all are off. */
 export const leastGrave = (filters: ReadonlyArray<LogFilter>): Level => {

@@ -16,6 +16,7 @@ const targetOf = (module: string): string =>
 export class AgentSpan extends Tracer.NativeSpan {
   readonly view: FilteredSpan
   readonly #onEnd: (end: bigint) => void
+  #chain: ReadonlyArray<FilteredSpan> | undefined
 
   constructor(
     options: ConstructorParameters<typeof Tracer.NativeSpan>[0],
@@ -35,7 +36,7 @@ export class AgentSpan extends Tracer.NativeSpan {
 
   /** The spans around this one, outermost first, and itself. */
   chain(): ReadonlyArray<FilteredSpan> {
-    return [...nearest(Option.getOrUndefined(this.parent))?.chain() ?? [], this.view]
+    return this.#chain ??= [...nearest(Option.getOrUndefined(this.parent))?.chain() ?? [], this.view]
   }
 
   override end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
