@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  agents,
   assertProvisioned,
   boot,
   colleague,
@@ -195,5 +196,20 @@ describe.each(forms)("%s", (_, agent) => {
         "4321:Somebody:/bin/sh\nmine\n"
       )
       assert.include(await host.shell(`id -nG ${username}`), "builders")
+    }))
+})
+
+describe("executable", () => {
+  it("a network that comes late: asks as soon as there is a route, and not at the next interval", () =>
+    onMachine({ playbook: playbook(), settings: "[imds]\nretry_interval_secs = 30.0\n" }, async (host) => {
+      const address = "169.254.169.254/32 dev lo"
+      await host.shell(`ip address delete ${address}`)
+      const [, added] = await Promise.all([
+        boot(host, agents.executable),
+        host.shell(`sleep 1; date +%s%3N; ip address add ${address}`)
+      ])
+      assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest])
+      const delay = Date.parse(host.transcript()[0]?.time ?? "") - Number(added)
+      assert.isBelow(delay, 10_000, "milliseconds from the address to the request")
     }))
 })

@@ -8,6 +8,7 @@ import { decodeInstanceMetadata } from "../../domain/InstanceMetadata.ts"
 import { ImdsError } from "../../errors/ImdsError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Imds } from "../../services/Imds.ts"
+import { NetworkChange } from "../../services/NetworkChange.ts"
 import { exchange, readBody, type Trouble, userAgent } from "./platformHttp.ts"
 
 /** azure-init's request (`imds.rs`). */
@@ -22,6 +23,7 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
   Imds,
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
+    const networkChange = yield* NetworkChange
     const { imds } = yield* CurrentSettings
     const url = `${imds.endpoint.replace(/\/+$/, "")}${pathAndQuery}`
     const host = URL.parse(url)?.host
@@ -41,6 +43,7 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
 
     const instance = exchange({
       client,
+      networkChange,
       request,
       read: (response) =>
         Effect.flatMap(readBody(response), (text) =>

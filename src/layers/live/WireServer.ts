@@ -5,6 +5,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import { WireServerError } from "../../errors/WireServerError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
+import { NetworkChange } from "../../services/NetworkChange.ts"
 import { WireServer } from "../../services/WireServer.ts"
 import { exchange, userAgent } from "./platformHttp.ts"
 
@@ -31,6 +32,7 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
   WireServer,
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
+    const networkChange = yield* NetworkChange
     const { wireserver } = yield* CurrentSettings
     const endpoint = wireserver.healthEndpoint
     const host = URL.parse(endpoint)?.host
@@ -53,6 +55,7 @@ export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.
         yield* Effect.logDebug("The health report as it is sent", { body: JSON.stringify(report) })
         const { headers, status } = yield* exchange({
           client,
+          networkChange,
           request: Effect.succeed(request),
           read: Effect.succeed,
           retry,

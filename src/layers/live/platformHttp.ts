@@ -25,6 +25,12 @@ export const maximumBody = 4 * 1024 * 1024
 /** The statuses that pass: azure-init's, and the other ones of 4xx that tell of a moment and not of the request. */
 const passingStatuses: ReadonlySet<number> = new Set([400, 404, 408, 410, 425, 429])
 
+/** What the kernel says where there is no address or no route yet (connect(2), ip(7)). */
+const unreachableCodes: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"])
+
+/** An address and its routes come one after the other. */
+const settling = "50 millis"
+
 /** What one attempt met. */
 export interface Trouble {
   /** As in `ImdsError`. */
@@ -33,6 +39,8 @@ export interface Trouble {
   readonly detail: string
   /** Whether to ask again. */
   readonly passing: boolean
+  /** Whether it was for want of an address or a route. */
+  readonly unreachable?: boolean
   readonly status?: number
   /** How long the platform asks us to wait. */
   readonly retryAfter?: Duration.Duration
@@ -46,6 +54,8 @@ export interface GaveUp extends Trouble {
 /** One request and how long to insist on it. */
 export interface Exchange<A> {
   readonly client: HttpClient.HttpClient
+  /** See `NetworkChange`. */
+  readonly networkChange: Effect.Effect<void>
   /** Made anew for each attempt. */
   readonly request: Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Takes what is needed from a 2xx answer, while the connection is open. */
@@ -85,7 +95,7 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
         Effect.andThen(Effect.fail<GaveUp>({ ...trouble, attempts }))
       )
 
-    /** How long to wait before the next attempt. */
+    /** The wait before the next attempt. */
     const recover = Effect.fnUntraced(function*(trouble: Trouble, attempts: number) {
       if (call.retry === "never" || (call.retry === "passing" && !trouble.passing)) {
         return yield* giveUp(trouble, attempts)
@@ -100,7 +110,9 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
         error: trouble.detail,
         remaining: seconds(remaining)
       })
-      return wait
+      return trouble.unreachable === true
+        ? Effect.race(Effect.sleep(wait), Effect.andThen(call.networkChange, Effect.sleep(settling)))
+        : Effect.sleep(wait)
     })
 
     let last: Trouble = { kind: "timeout", detail: "the deadline leaves no time to ask", passing: true }
@@ -118,7 +130,7 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
         Effect.withSpan("http:request", { attributes: { attempt: number } })
       )
       if (Result.isSuccess(outcome)) return outcome.success
-      yield* Effect.sleep(outcome.failure)
+      yield* outcome.failure
     }
   }).pipe(
     Effect.withSpan("http:request"),
@@ -214,7 +226,8 @@ const troubleOfClient = ({ reason }: HttpClientError): Trouble => {
       const { cause } = reason
       const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
       const said = Predicate.isError(cause) ? cause.message || code : reason.message
-      return { kind: code === "ETIMEDOUT" ? "timeout" : "connection", detail: said, passing: true }
+      const kind = code === "ETIMEDOUT" ? "timeout" : "connection"
+      return { kind, detail: said, passing: true, unreachable: unreachableCodes.has(code) }
     }
   }
 }

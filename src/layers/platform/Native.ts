@@ -8,11 +8,13 @@ import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { Linux } from "../../services/Linux.ts"
+import { NetworkChange } from "../../services/NetworkChange.ts"
 import * as Spawner from "./native/ChildProcessSpawner.ts"
 import { stdio, terminal } from "./native/console.ts"
 import * as NativeFileSystem from "./native/FileSystem.ts"
 import * as Http from "./native/HttpClient.ts"
 import * as NativeLinux from "./native/Linux.ts"
+import { networkChange } from "./native/networkChange.ts"
 import { runMain as runMainOn } from "./native/runMain.ts"
 
 /** The platform of the executable: the boot runtime's natives (`runtime/natives.d.ts`). The same names as in Node.ts. */
@@ -40,9 +42,13 @@ export const processes: Layer.Layer<ChildProcessSpawner | FileSystem.FileSystem 
   linux
 )
 
-/** HTTP: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout`. */
+/**
+ * HTTP: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout`; and news of the network.
+ */
 export const httpClient = (connectTimeout: Duration.Duration): Layer.Layer<HttpClient> =>
-  Layer.suspend(() => Http.layer(natives, connectTimeout))
+  Layer.suspend(() =>
+    Layer.merge(Http.layer(natives, connectTimeout), Layer.succeed(NetworkChange, networkChange(natives)))
+  )
 
 /** What `effect/cli` needs to read its arguments and print help. */
 export const console = Layer.mergeAll(
