@@ -11,6 +11,8 @@ import { minimise, mutate } from "./mutate.ts"
 import { plantedTargets } from "./planted.ts"
 import * as Protocol from "./protocol.ts"
 import * as Random from "./random.ts"
+import { serve } from "./server.ts"
+import { maximumParent, maximumPool, shapeOf, shapeOfOutcome } from "./shape.ts"
 import type { Outcome, Target } from "./target.ts"
 import { targets } from "./targets.ts"
 
@@ -27,9 +29,6 @@ const logger = Logger.layer([Logger.make(({ message }) => fromMessage(message))]
 
 /** How often an input is run again to make it smaller. */
 const triesOf = { defect: 3000, throw: 3000, time: job.tries, memory: job.tries }
-
-/** More kinds of answers than this are not told apart. */
-const maximumPool = 512
 
 /** The highest resident memory since the last reset, and the present one, in KiB (proc(5)). */
 const memory = (): { readonly peak: number; readonly now: number } => {
@@ -106,13 +105,6 @@ const runOne = async (target: Target, run: Run, number: number, bytes: Uint8Arra
   return { outcome: Exit.isSuccess(exit) ? exit.value : undefined, wall, growth, broken }
 }
 
-/** The kind of a finding or an answer: its words without numbers, names and what the input holds. */
-const shapeOf = (text: string): string =>
-  (text.split("\n")[0] ?? "").replaceAll(/['"“`][^'"”`]*['"”`]/g, "Q").replaceAll(/\d+/g, "0").slice(0, 120)
-
-const shapeOfOutcome = (outcome: Outcome): string =>
-  outcome._tag === "Value" ? `value ${shapeOf(outcome.detail)}` : `${outcome.error} ${shapeOf(outcome.detail)}`
-
 const emptyTally = (target: string): Protocol.Tally => ({
   target,
   inputs: 0,
@@ -128,7 +120,10 @@ const runTarget = async (target: Target, start: number): Promise<void> => {
   Fs.rmSync(directory, { recursive: true, force: true })
   Fs.mkdirSync(directory)
   const scope = Scope.makeUnsafe()
-  const run = await Effect.runPromise(Scope.provide(target.open(directory), scope))
+  let answer: Uint8Array = new Uint8Array()
+  const { close, origin } = await serve(() => answer)
+  const server = { origin, answer: (bytes: Uint8Array) => void (answer = bytes) }
+  const run = await Effect.runPromise(Scope.provide(target.open(directory, server), scope))
   const documents = job.replay === null ? target.documents() : [Fs.readFileSync(job.replay)]
   if (documents.length === 0) throw new Error(`${target.name} has no documents to start from`)
   const words = target.words.map((word) => Buffer.from(word))
@@ -154,8 +149,7 @@ const runTarget = async (target: Target, start: number): Promise<void> => {
       const shape = shapeOfOutcome(outcome)
       if (!shapes.has(shape) && shapes.size < maximumPool) {
         shapes.add(shape)
-        // Large documents breed large ones, and the run would do little else.
-        if (document === undefined && bytes.length <= 65_536) pool.push(bytes)
+        if (document === undefined && bytes.length <= maximumParent) pool.push(bytes)
       }
     }
     tally.shapes = shapes.size
@@ -180,6 +174,7 @@ const runTarget = async (target: Target, start: number): Promise<void> => {
   }
   tell({ _tag: "Tally", tally })
   await Effect.runPromise(Scope.close(scope, Exit.void))
+  close()
 }
 
 const main = async (): Promise<void> => {

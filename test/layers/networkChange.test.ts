@@ -12,7 +12,7 @@ import { NetworkChange } from "../../src/services/NetworkChange.ts"
 import { WireServer as Service } from "../../src/services/WireServer.ts"
 import { platformSettings } from "../support/platformSettings.ts"
 
-const wireserver = { retry_interval_secs: Duration.seconds(2), total_retry_timeout_secs: Duration.seconds(60) }
+const wireserver = { retryInterval: Duration.seconds(2), totalRetryTimeout: Duration.seconds(60) }
 
 /** When the requests were made, in milliseconds, where the first one fails with this code and the network changes at these times. */
 const requestsAt = (code: string, ...changes: ReadonlyArray<number>) =>
