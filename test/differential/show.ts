@@ -1,5 +1,18 @@
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
+import { system } from "../support/natives.ts"
+
+/** Of longer texts and bytes only the beginning is shown, and a digest of all: the boot runtime has no room for many copies of 1 MiB. */
+const longest = 16 * 1024
+
+const digest = (bytes: Uint8Array): string =>
+  `${bytes.length} bytes ${Array.from(system.sha256(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("")}`
+
+const text = (value: string): string =>
+  value.length > longest ? `${value.slice(0, 256)} ${digest(system.encodeUtf8(value))}` : value
+
+const bytes = (value: Uint8Array): unknown =>
+  value.length > longest ? { bytes: digest(value) } : { bytes: Array.from(value) }
 
 /** A number, with what JSON has no words for. */
 const number = (value: number): unknown =>
@@ -8,11 +21,12 @@ const number = (value: number): unknown =>
 /** A value as JSON can hold it, secrets and bytes in full; two values give the same exactly when they are the same. */
 const plain = (value: unknown): unknown => {
   if (typeof value === "number") return number(value)
-  if (value === null || typeof value === "string" || typeof value === "boolean") return value
+  if (typeof value === "string") return text(value)
+  if (value === null || typeof value === "boolean") return value
   if (typeof value !== "object") return { [typeof value]: String(value) }
   if (Redacted.isRedacted(value)) return { redacted: plain(Redacted.value(value)) }
   if (Duration.isDuration(value)) return { duration: Duration.format(value) }
-  if (value instanceof Uint8Array) return { bytes: Array.from(value) }
+  if (value instanceof Uint8Array) return bytes(value)
   if (Array.isArray(value)) return value.map(plain)
   if (value instanceof Map || value instanceof Set) return { [value.constructor.name]: [...value].map(plain) }
   const tag = "_tag" in value ? [["_tag", value._tag]] : []

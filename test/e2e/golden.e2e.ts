@@ -38,10 +38,8 @@ const lineFormat =
 /** The host name as the original sets it. */
 const settings = "[hostname_provisioners]\nbackends = [\"hostnamectl\", \"file\"]\n"
 
-const provisioned = async (work: (host: Host, log: string) => Promise<void>) =>
+const provisionedBy = (agent: ReadonlyArray<string>) => (work: (host: Host, log: string) => Promise<void>) =>
   onMachine({ playbook: playbook(), settings }, async (host) => {
-    const agent = forms[0]?.[1]
-    if (agent === undefined) throw new Error("there is no executable")
     await boot(host, agent)
     await work(host, await host.shell("cat /var/log/azure-init.log"))
   })
@@ -49,7 +47,9 @@ const provisioned = async (work: (host: Host, log: string) => Promise<void>) =>
 const core = "provision:provision:provision_core"
 const sshd = "provision:provision:update_ssh_config:update_sshd_config"
 
-describe("the recording of azure-init's first boot", () => {
+describe.each(forms)("the recording of azure-init's first boot, beside that of the %s", (_, agent) => {
+  const provisioned = provisionedBy(agent)
+
   it("has the same spans as ours in the log, but for those that docs/decisions/0021-log-lines.md gives a reason for", () =>
     provisioned((_, log) => {
       assert.deepStrictEqual(

@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { agents } from "../../fabric/host.ts"
 import { kinds } from "./hosts/kinds.ts"
-import { disc, hostname, owner, playbook, username, vmId } from "./hosts/overlay.ts"
+import { disc, forms, hostname, owner, playbook, username, vmId } from "./hosts/overlay.ts"
 
-describe.each(kinds)("$name", ({ boot }) => {
+/** Every kind of machine with the executable, and with the bundle where Node runs. */
+const cases = kinds.flatMap((kind) =>
+  forms.filter(([form]) => form === "executable" || kind.hasNode).map(([form, agent]) => ({ ...kind, form, agent }))
+)
+
+describe.each(cases)("$name, with the $form", ({ agent, boot }) => {
   it("a first boot: the account, its keys and rights, the hostname, the marker, one Ready, nothing mounted", () =>
-    boot({ playbook: playbook(), vmId, disc: disc() }, agents.executable.join(" "), async (seen) => {
+    boot({ playbook: playbook(), vmId, disc: disc() }, agent.join(" "), async (seen) => {
       assert.strictEqual(seen.status, 0, seen.output)
       assert.deepStrictEqual(
         seen.transcript.map(({ answered, body, endpoint }) => `${endpoint} ${body} ${answered}`),

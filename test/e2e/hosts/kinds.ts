@@ -31,6 +31,8 @@ export interface Seen {
 /** A kind of machine. */
 export interface Kind {
   readonly name: string
+  /** Whether the machine sees this repository's Node, and has the libraries that it needs. */
+  readonly hasNode: boolean
   /** Runs a command of sh on a fresh machine, hands over what is left of it, and leaves nothing. */
   readonly boot: (options: FreshOptions, command: string, look: (seen: Seen) => Promise<void>) => Promise<void>
 }
@@ -56,6 +58,7 @@ const seenOn = async (host: Host, ended: Outcome): Promise<Seen> => ({
 /** A kind of which commands can be run from outside. */
 const entered = (name: string, make: (options: FreshOptions) => Promise<Host>): Kind => ({
   name,
+  hasNode: true,
   boot: async (options, command, look) => {
     const host = await make(options)
     try {
@@ -73,6 +76,7 @@ export const kinds: ReadonlyArray<Kind> = [
   ...suites.map((suite) => entered(`systemd of ${suite}`, (options) => startNspawn({ ...options, suite }))),
   {
     name: "a kernel of its own on bookworm",
+    hasNode: false,
     boot: (options, command, look) =>
       onUml(options, command, 1, async ({ boots, written }) => {
         const [boot] = boots

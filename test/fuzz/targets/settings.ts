@@ -133,7 +133,8 @@ export const logFilter: Target = {
   open: () =>
     Effect.succeed((bytes) =>
       Effect.sync(() => {
-        const parsed = LogFilter.parse(output(bytes))
+        // The kernel has no variables of more bytes, and settings files have half of it (execve(2), `MAX_ARG_STRLEN`).
+        const parsed = LogFilter.parse(output(bytes.subarray(0, 128 * 1024)))
         if (Result.isFailure(parsed)) return refused("LogFilter", parsed.failure)
         const spans = [{ target: "libazureinit::http", name: "http:get", fields: new Map([["attempt", 1]]) }]
         const passes = LogFilter.passes(parsed.success, { level: "DEBUG", target: "libazureinit::http", spans })

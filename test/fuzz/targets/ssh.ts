@@ -166,9 +166,11 @@ export const sshdConfig: Target = {
     "Include /etc/ssh/sshd_config.d/*.conf\n"
   ],
   open: (directory) =>
-    Effect.succeed(Effect.fnUntraced(function*(bytes) {
+    Effect.succeed(Effect.fnUntraced(function*(input) {
       yield* emptied(directory)
       const path = rooted(directory).sshdConfig
+      // The image's own file, which only its root writes: a list of a million empty lines does not fit into the boot runtime's memory.
+      const bytes = input.subarray(0, 256 * 1024)
       put(path, bytes)
       const change = (answer: Subprocess.Answer) =>
         outcome(Effect.flatMap(SshProvisioner, (ssh) => ssh.allowPasswords(false))).pipe(
