@@ -90,8 +90,15 @@ describe("Linux: files", () => {
       yield* write(`${root}/file`, "")
       const file = yield* linux.open(`${root}/file`)
       const { gid, uid } = yield* file.stat
-      yield* Effect.flip(file.chown(2 ** 32, gid))
-      yield* Effect.flip(linux.lchown(`${root}/file`, uid, 2 ** 32))
+      assert.strictEqual(yield* codeOf(file.chown(2 ** 32, gid)), "EINVAL")
+      assert.strictEqual(yield* codeOf(linux.lchown(`${root}/file`, uid, 2 ** 32)), "EINVAL")
+    }).pipe(Effect.provide(Platform.linux)))
+
+  it.effect("refuses a path with a NUL, in the kernel's words", () =>
+    Effect.gen(function*() {
+      const { linux, root } = yield* host
+      const { code, detail } = yield* Effect.flip(linux.lstat(`${root}/a\0b`))
+      assert.deepStrictEqual([code, detail.toLowerCase()], ["EINVAL", "invalid argument"])
     }).pipe(Effect.provide(Platform.linux)))
 
   it.effect("reads up to its bound, and refuses more", () =>

@@ -5,7 +5,7 @@ import { type Place, show } from "../../../services/Linux.ts"
 
 /** The error that Node has thrown, for what the call was about. */
 export const errorOf = (operation: string, place: Place, thrown: unknown): LinuxError => {
-  const { code, errno, message } = systemErrorOf(thrown)
+  const { code, errno, message } = refusedByNode(thrown) ? invalid : systemErrorOf(thrown)
   return new LinuxError({
     operation,
     path: show(place),
@@ -13,6 +13,13 @@ export const errorOf = (operation: string, place: Place, thrown: unknown): Linux
     detail: errno === undefined ? message : getSystemErrorMessage(errno)
   })
 }
+
+/** Node looks at arguments before the kernel does, and has codes of its own for those that the kernel answers with EINVAL. */
+const refusedByNode = (thrown: unknown): boolean =>
+  thrown instanceof Error && "code" in thrown
+  && (thrown.code === "ERR_INVALID_ARG_VALUE" || thrown.code === "ERR_OUT_OF_RANGE")
+
+const invalid = { code: "EINVAL", errno: -22, message: "" }
 
 const systemErrorOf = (thrown: unknown) =>
   thrown instanceof Error
