@@ -15,8 +15,8 @@ const CHUNK: usize = 2 << 20;
 /// Before each block: its class and its size. As large as the alignment of `malloc`.
 const HEADER: usize = 16;
 
-/// Larger blocks are the C library's, which maps each by itself and gives it back.
-const LARGEST: usize = 64 << 10;
+/// Larger blocks are the C library's, which maps each by itself and gives it back; all of them for AddressSanitizer, which watches those only.
+const LARGEST: usize = if cfg!(feature = "address-sanitizer") { 0 } else { 64 << 10 };
 
 /// Blocks have at least so many bytes. From here on, a quarter of a power of two is a multiple of the alignment.
 const SMALLEST: usize = 64;

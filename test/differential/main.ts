@@ -1,27 +1,38 @@
 /**
- * `npm run test:differential [-- --inputs N] [--seed S] [--target T]... [--save DIRECTORY]`: every decoder of the agent on Node and on the boot
- * runtime; what they answer has to be the same, byte for byte. All fixtures go through every decoder, then N inputs made from them
- * (2,000 without it), spread over the decoders. The status is 1 when there is a difference.
+ * `npm run test:differential [-- --inputs N | --seconds N] [--seed S] [--target T]... [--save DIRECTORY] [--evaluate FILE]`: every decoder of the
+ * agent on Node and on the boot runtime; what they answer has to be the same, byte for byte. All fixtures go through every decoder, then N
+ * inputs made from them (2,000 without it), spread over the decoders, or as many as fit into the time. `evaluate` is another build of the
+ * runtime's. The status is 1 when there is a difference.
  */
 import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { agentTargets } from "../fuzz/targets.ts"
-import { root } from "../native/bundle.ts"
+import { evaluator, root } from "../native/bundle.ts"
 import { planted } from "./planted.ts"
 import { compare, type Difference, type Tally } from "./run.ts"
 
 const { values } = parseArgs({
   options: {
-    inputs: { type: "string", default: "2000" },
+    inputs: { type: "string" },
+    seconds: { type: "string" },
+    evaluate: { type: "string" },
     seed: { type: "string", default: "1" },
     target: { type: "string", multiple: true },
     save: { type: "string", default: "dist/differential" }
   }
 })
 
-if (!/^\d{1,9}$/.test(values.inputs)) throw new Error(`--inputs takes a whole number, not ${values.inputs}`)
+const numberOf = (name: "inputs" | "seconds"): number | undefined => {
+  const text = values[name]
+  if (text === undefined) return undefined
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`)
+  return Number(text)
+}
+const seconds = numberOf("seconds")
+const inputs = numberOf("inputs") ?? (seconds === undefined ? 2000 : Infinity)
+const evaluate = values.evaluate ?? evaluator()
 const known = agentTargets.map(({ name }) => name)
 const chosen = values.target ?? known
 const unknown = chosen.filter((name) => !known.includes(name))
@@ -45,7 +56,9 @@ const checkTheCheck = async (): Promise<void> => {
     targets: [planted],
     fixtures: [],
     inputs: 0,
+    seconds: 0,
     seed: "1",
+    evaluate,
     onDifference: (difference) => void found.push(difference)
   })
   if (found.map(({ input }) => Buffer.from(input).toString()).join() === "not harmless!") return
@@ -67,8 +80,10 @@ let differences = 0
 const tallies = await compare({
   targets: agentTargets.filter(({ name }) => chosen.includes(name)),
   fixtures: fixtures(),
-  inputs: Number(values.inputs),
+  inputs,
+  seconds: seconds ?? Infinity,
   seed: values.seed,
+  evaluate,
   onDifference: (difference) => {
     differences++
     const file = join(
@@ -83,14 +98,14 @@ const tallies = await compare({
 
 const row = ([name = "", ...cells]: ReadonlyArray<string>): string =>
   `${name.padEnd(12)}${cells.map((cell) => cell.padStart(10)).join("")}\n`
-const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`
+const inSeconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`
 const cellsOf = ({ inputs, known, milliseconds, slowest, target, values }: Tally): ReadonlyArray<string> => [
   target,
   `${inputs}`,
   `${values}`,
   `${known}`,
-  seconds(milliseconds.node),
-  seconds(milliseconds.quickjs),
+  inSeconds(milliseconds.node),
+  inSeconds(milliseconds.quickjs),
   `${slowest.node} ms`,
   `${slowest.quickjs} ms`
 ]
@@ -98,6 +113,6 @@ process.stdout.write(row(["target", "inputs", "taken", "known", "node", "quickjs
 tallies.forEach((tally) => process.stdout.write(row(cellsOf(tally))))
 const all = tallies.reduce((sum, { inputs }) => sum + inputs, 0)
 process.stdout.write(
-  `${all} inputs (seed ${values.seed}), ${differences} differences, in ${seconds(performance.now() - started)}\n`
+  `${all} inputs (seed ${values.seed}), ${differences} differences, in ${inSeconds(performance.now() - started)}\n`
 )
 process.exitCode = differences > 0 || all === 0 ? 1 : 0

@@ -8,7 +8,7 @@ import * as Random from "../fuzz/random.ts"
 import { serve } from "../fuzz/server.ts"
 import { maximumParent, maximumPool, shapeOfOutcome } from "../fuzz/shape.ts"
 import type { Outcome, Target } from "../fuzz/target.ts"
-import { bundle, evaluator } from "../native/bundle.ts"
+import { bundle } from "../native/bundle.ts"
 import { isKnown } from "./known.ts"
 import type { Job } from "./protocol.ts"
 
@@ -37,7 +37,11 @@ export interface Options {
   readonly fixtures: ReadonlyArray<Uint8Array>
   /** Mutated inputs, spread evenly over the targets. */
   readonly inputs: number
+  /** After so many seconds no more inputs are made. */
+  readonly seconds: number
   readonly seed: string
+  /** The boot runtime's program that runs a source. */
+  readonly evaluate: string
   readonly onDifference: (difference: Difference) => void
 }
 
@@ -98,12 +102,12 @@ const base = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 const directoryOf: Readonly<Record<Engine, string>> = { node: "node", quickjs: "qjsn" }
 
 /** Both engines, ready to answer. */
-const prepare = async (directory: string) => {
+const prepare = async (directory: string, evaluate: string) => {
   const program = join(directory, "program.js")
   await bundle(`import ${JSON.stringify(join(import.meta.dirname, "program.ts"))}`, program)
   const commands: Readonly<Record<Engine, ReadonlyArray<string>>> = {
     node: [process.execPath, join(import.meta.dirname, "program.ts")],
-    quickjs: [evaluator(), program]
+    quickjs: [evaluate, program]
   }
   const servers = await Promise.all(engines.map(async (engine) => {
     const own = join(directory, directoryOf[engine])
@@ -133,10 +137,12 @@ class Inputs {
   readonly #shapes = new Map<Target, Set<string>>()
   readonly #documents: Array<Input>
   readonly #options: Options
+  readonly #end: number
   #made = 0
 
   constructor(options: Options) {
     this.#options = options
+    this.#end = performance.now() + options.seconds * 1000
     for (const target of options.targets) {
       this.#pools.set(target, [...target.documents()])
       this.#shapes.set(target, new Set())
@@ -149,7 +155,7 @@ class Inputs {
   #mutated(): Input | undefined {
     const { inputs, seed, targets } = this.#options
     const target = targets[this.#made % targets.length]
-    if (target === undefined || this.#made >= inputs) return undefined
+    if (target === undefined || this.#made >= inputs || performance.now() > this.#end) return undefined
     const random = Random.make(`${seed} ${target.name} ${this.#made++}`)
     return {
       target,
@@ -192,7 +198,7 @@ const emptyTally = (target: string): Tally => ({
 export const compare = async (options: Options): Promise<ReadonlyArray<Tally>> => {
   const directory = mkdtempSync(join(base, "azure-init-differential-"))
   const tallies = new Map(options.targets.map(({ name }) => [name, emptyTally(name)]))
-  const { answer, close } = await prepare(directory)
+  const { answer, close } = await prepare(directory, options.evaluate)
 
   /** Two answers that differ. What many inputs have left in one engine's memory is no difference: each has another chance, alone. */
   const judge = async ({ bytes, target }: Input, answers: ReadonlyArray<string>, tally: Tally): Promise<void> => {

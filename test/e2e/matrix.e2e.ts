@@ -58,8 +58,10 @@ const trials: ReadonlyArray<Trial> = [
   ...faults.map((fault) => ({ title: `${fault.group}: ${fault.name}`, fault, agent: agents.executable })),
   ...sample.map((fault) => ({ title: `bundle, ${fault.group}: ${fault.name}`, fault, agent: agents.bundle }))
 ].flatMap((trial) =>
-  Array.from({ length: repeat }, (_, index) =>
-    repeat === 1 ? trial : { ...trial, title: `${trial.title}, trial ${index + 1}` })
+  Array.from(
+    { length: repeat },
+    (_, index) => repeat === 1 ? trial : { ...trial, title: `${trial.title}, trial ${index + 1}` }
+  )
 )
 
 const table: Array<string> = []
