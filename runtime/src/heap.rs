@@ -16,7 +16,11 @@ const CHUNK: usize = 2 << 20;
 const HEADER: usize = 16;
 
 /// Larger blocks are the C library's, which maps each by itself and gives it back; all of them for AddressSanitizer, which watches those only.
-const LARGEST: usize = if cfg!(feature = "address-sanitizer") { 0 } else { 64 << 10 };
+const LARGEST: usize = if cfg!(feature = "address-sanitizer") {
+    0
+} else {
+    64 << 10
+};
 
 /// Blocks have at least so many bytes. From here on, a quarter of a power of two is a multiple of the alignment.
 const SMALLEST: usize = 64;
