@@ -6,7 +6,7 @@ import type { ProvisioningPlan } from "../domain/ProvisioningPlan.ts"
 import { exitStatusOf, type Reportable } from "../domain/Reportable.ts"
 import { renderSettings } from "../domain/SettingsDocument.ts"
 import type { GroupName } from "../domain/Username.ts"
-import { version } from "../domain/Version.ts"
+import { build } from "../domain/Version.ts"
 import { unknownVmId, type VmId } from "../domain/VmId.ts"
 import { ProvisioningFailed } from "../errors/ProvisioningFailed.ts"
 import { formatProblem, SettingsError, type SettingsProblem } from "../errors/SettingsError.ts"
@@ -51,7 +51,7 @@ const configure = Effect.fn("azure_init:provision")(function*(
   yield* ssh.prepare
   const identity = yield* VmIdentity
   const { kernel, os } = yield* identity.software
-  yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${version}`)
+  yield* Effect.logInfo(`Kernel Version: ${kernel}, OS Version: ${os}, Azure-Init Version: ${build.version}`)
   const environment = yield* getEnvironment
   const { failures: planned, plan } = yield* makePlan(environment, groups)
   const media = yield* ProvisioningMedia

@@ -35,10 +35,12 @@ describe.each(forms)("%s", (_, agent) => {
       await boot(host, agent)
       assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest])
       const [imds, ready] = host.transcript().map(({ headers }) => headers.map(([name, value]) => `${name}: ${value}`))
+      const version = (await host.run([...agent, "--version"])).stdout.trim().replace("azure-init ", "")
+      assert.match(version, /^0\.1\.1-\S+$/)
       assert.deepStrictEqual(imds?.slice(0, 4), [
         "metadata: true",
         "accept: */*",
-        "user-agent: azure-init v0.1.1",
+        `user-agent: azure-init v${version}`,
         "host: 169.254.169.254"
       ])
       assert.deepStrictEqual(ready?.slice(0, 6), [

@@ -5,11 +5,15 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { decodeInstanceMetadata } from "../../domain/InstanceMetadata.ts"
+import { build } from "../../domain/Version.ts"
 import { ImdsError } from "../../errors/ImdsError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Imds } from "../../services/Imds.ts"
 import { NetworkChange } from "../../services/NetworkChange.ts"
-import { exchange, readBody, type Trouble, userAgent } from "./platformHttp.ts"
+import { exchange, readBody, type Trouble } from "./platformHttp.ts"
+
+/** How azure-init names itself to IMDS: with the version of its build, which WireServer does not get (`main.rs`). */
+const userAgent = `azure-init v${build.version}`
 
 /** azure-init's request (`imds.rs`). */
 const pathAndQuery = "/metadata/instance?api-version=2023-11-15&extended=true"

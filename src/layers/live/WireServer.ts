@@ -3,11 +3,15 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
+import { version } from "../../domain/Version.ts"
 import { WireServerError } from "../../errors/WireServerError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { NetworkChange } from "../../services/NetworkChange.ts"
 import { WireServer } from "../../services/WireServer.ts"
-import { exchange, userAgent } from "./platformHttp.ts"
+import { exchange } from "./platformHttp.ts"
+
+/** How azure-init names itself to WireServer: by the version of its library, without that of the build (`health.rs`). */
+const userAgent = `azure-init v${version}`
 
 /** One health report: the body that azure-init sends (`health.rs`), its keys in alphabetical order. */
 type Report =

@@ -10,14 +10,10 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import { version } from "../../domain/Version.ts"
 
 /**
  * The exchange that IMDS and WireServer share: ask until the answer is usable, refused for good, or the deadline has passed.
  */
-
-/** How the agent names itself to the platform (azure-init's `main.rs`). */
-export const userAgent = `azure-init v${version}`
 
 /** The largest body that is read, in bytes; an instance document has some ten thousand, one with 10,000 keys 2 MiB. */
 export const maximumBody = 4 * 1024 * 1024
