@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { defaults, type Entry, table } from "../../src/domain/Settings.ts"
 import { decodeSettings, renderSettings } from "../../src/domain/SettingsDocument.ts"
-import { keysOf, mergeTables } from "../../src/domain/TomlTable.ts"
+import { mergeTables } from "../../src/domain/TomlTable.ts"
 
 const tableOf = (text: string) => Result.getOrThrow(Toml.parse(text))
 
@@ -209,13 +209,6 @@ path = "/srv/agent.log"
       mergeTables({ a: { x: 1, y: [1, 2] }, b: 1 }, { a: { y: [3] }, b: { c: 1 } }),
       { a: { x: 1, y: [3] }, b: { c: 1 } }
     )
-  })
-
-  it("lists the keys that a table sets, those of its sections with their section", () => {
-    const keys = keysOf(
-      tableOf("distribution = \"base\"\n[imds]\nendpoint = \"x\"\n[user_provisioners]\ngroups = []\n[ssh]\n")
-    )
-    assert.deepStrictEqual([...keys], ["distribution", "imds.endpoint", "user_provisioners.groups"])
   })
 
   it("prints settings that read back the same", () => {
