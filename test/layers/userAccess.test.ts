@@ -63,6 +63,30 @@ describe("UserProvisioner: defaults of useradd that would lock the owner out", (
       assert.deepStrictEqual(yield* optionsOf("SHELL=/bin/zsh\n", undefined, ["bin/zsh"]), [])
     }))
 
+  for (
+    const [mode, options] of [
+      [0o100, []],
+      [0o010, []],
+      [0o001, []],
+      [0o666, ["-s", "/bin/sh"]],
+      ["directory", ["-s", "/bin/sh"]]
+    ] as const
+  ) {
+    const what = mode === "directory" ? "a directory" : `a file of mode ${mode.toString(8)}`
+    it.effect(`adds ${JSON.stringify(options)} where the default shell is ${what}`, () =>
+      withLive((users, { host, root }) =>
+        Effect.gen(function*() {
+          yield* writeFiles(root, {
+            "etc/default/useradd": "SHELL=/bin/zsh\n",
+            [mode === "directory" ? "bin/zsh/file" : "bin/zsh"]: ""
+          })
+          chmodSync(`${root}/bin/zsh`, mode === "directory" ? 0o755 : mode)
+          yield* users.ensure(plain)
+          assert.deepStrictEqual(host.callsOf("useradd").flatMap(({ args }) => args.slice(8)), [...options])
+        })
+      ))
+  }
+
   it.effect("reads the distribution's file in /usr/etc where /etc has none", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* optionsOf("EXPIRE=1\n", "usr/etc/default/useradd"), ["-e", ""])

@@ -209,5 +209,19 @@ export const accepted: ReadonlyArray<Accepted> = [
   ...same("src/programs/provision.ts", "nothing is done for a state that no case names, either", [
     "case \"reported\":",
     "\"\""
+  ]),
+  ...same(
+    "src/layers/live/SshProvisioner.ts",
+    "of the failure only the system's words are told",
+    ["attempt(\"restore\", main, ", "\"\""],
+    ["attempt(\"look at\", path, linux.stat(path))", "\"\""]
+  ),
+  ...same("src/layers/live/UserProvisioner.ts", "of the failure nothing is told", [
+    "attempt(\"look at\", home, linux.lstat(home))",
+    "\"\""
+  ]),
+  ...same("src/layers/live/UserProvisioner.ts", "rmdir(2) removes directories only", [
+    "found.value.kind === \"directory\" && (found.value.mode",
+    "true"
   ])
 ]

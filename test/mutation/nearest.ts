@@ -13,7 +13,7 @@ const suitesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
   platformHttp: ["Imds", "WireServer"],
   sshd: ["sshd", "SshProvisioner", "loginRefusals"],
   sudoers: ["UserProvisioner", "sudo"],
-  useraddDefaults: ["userAccess"]
+  useraddDefaults: ["userAccess", "loginRefusals"]
 }
 
 const roomOf = (path: string): number => rooms.findIndex((room) => path.includes(`/test/${room}/`))
