@@ -135,7 +135,10 @@ const watched = (linux: Linux["Service"]): Linux["Service"] => ({
     ),
   rmdir: (place) => linux.rmdir(platformPlace(place)),
   symlink: (target, place) => linux.symlink(target, platformPlace(place)),
-  chmod: (place, mode) => linux.chmod(platformPlace(place), mode),
+  chmod: (place, mode) =>
+    Effect.suspend(() =>
+      noted(`chmod ${real(place)} ${mode.toString(8)}`, real(place), linux.chmod(platformPlace(place), mode))
+    ),
   lchown: (place, uid, gid) => linux.lchown(platformPlace(place), uid, gid),
   // What would change this machine is not for unit tests.
   signal: () => Effect.die(new Error("a unit test signals a process of this machine")),
