@@ -63,7 +63,10 @@ export const ours = {
   bundle: azureInit("azure-init.mjs on Node", join(repository, "dist/azure-init.mjs"), [node])
 }
 
-/** cloud-init's stages one after the other, as its units run them; it says Ready in the first, before there is an account. */
+/**
+ * cloud-init's stages one after the other, as its units run them; it says Ready in the first, before there is an
+ * account.
+ */
 const cloudInit: Agent = {
   name: "cloud-init (Debian 13)",
   command: [

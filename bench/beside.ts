@@ -1,6 +1,7 @@
 /**
- * What cloud-init and WALinuxAgent expect of Azure beside IMDS and WireServer, in the network of a machine's platform: a lease of DHCP, the host's
- * plug-in for extensions, which refuses, and the configurations of the goal state. Ends when its standard input does.
+ * What cloud-init and WALinuxAgent expect of Azure beside IMDS and WireServer, in the network of a machine's platform:
+ * a lease of DHCP, the host's plug-in for extensions, which refuses, and the configurations of the goal state. Ends
+ * when its standard input does.
  */
 import { once } from "node:events"
 import { createServer } from "node:http"

@@ -117,7 +117,10 @@ const readyOf = (agent: Agent, host: NspawnHost): number | undefined => {
   return entry === undefined ? undefined : Date.parse(entry.time)
 }
 
-/** Ends an agent that does not end by itself, some time after it has said Ready; its command is its last argument but options. */
+/**
+ * Ends an agent that does not end by itself, some time after it has said Ready; its command is its last argument but
+ * options.
+ */
 const endAfterReady = async (agent: Agent, host: NspawnHost): Promise<void> => {
   for (let tries = 0; tries < 600 && readyOf(agent, host) === undefined; tries++) await sleep(50)
   await host.run([
@@ -127,7 +130,10 @@ const endAfterReady = async (agent: Agent, host: NspawnHost): Promise<void> => {
   ])
 }
 
-/** Runs the command of a contestant on a machine and measures it. Fails with what it said when it is not Ready in the end. */
+/**
+ * Runs the command of a contestant on a machine and measures it. Fails with what it said when it is not Ready in the
+ * end.
+ */
 export const measure = async (host: NspawnHost, agent: Agent, conditions: Conditions): Promise<Boot> => {
   // The machine shares this machine's page cache, whose switch it is not given.
   if (conditions.cold === true) {
@@ -166,7 +172,10 @@ export const boot = async (agent: Agent, conditions: Conditions): Promise<Boot> 
   }
 }
 
-/** Milliseconds of a command on a machine, and what the kernel fetched from a disk for it in MiB; rejects when its status is not 0. */
+/**
+ * Milliseconds of a command on a machine, and what the kernel fetched from a disk for it in MiB; rejects when its
+ * status is not 0.
+ */
 export const time = async (
   host: NspawnHost,
   command: ReadonlyArray<string>

@@ -1,12 +1,14 @@
 /**
- * How long a boot takes, what it costs, and how that compares: every agent on a fresh machine of its own each time, in turn, on one platform.
+ * How long a boot takes, what it costs, and how that compares: every agent on a fresh machine of its own each time, in
+ * turn, on one platform.
  *
  *     npm run bench -- [--runs N] [--agent NAME=FILE]... [--no-peers] [--only PART,...] [--write DIRECTORY]
  *
- * N is 15 unless given. Measures `dist/azure-init`, `dist/azure-init.mjs` on Node, each FILE (an executable with azure-init's command line, such
- * as azure-init itself, or a bundle for Node), and cloud-init and WALinuxAgent of Debian's archive. `--write` makes `performance.json`, `first-boot.svg` and
- * `timeline.svg` there. Needs root and what the end-to-end tests need. Not a test: nothing fails on a slow machine, and an agent that fails is a
- * row that says so.
+ * N is 15 unless given. Measures `dist/azure-init`, `dist/azure-init.mjs` on Node, each FILE (an executable with
+ * azure-init's command line, such as azure-init itself, or a bundle for Node), and cloud-init and WALinuxAgent of
+ * Debian's archive. `--write` makes `performance.json`, `first-boot.svg` and `timeline.svg` there. Needs root and what
+ * the end-to-end tests need. Not a test: nothing fails on a slow machine, and an agent that fails is a row that says
+ * so.
  */
 import * as DateTime from "effect/DateTime"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"

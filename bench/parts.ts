@@ -30,7 +30,10 @@ const rowOf = (agent: Agent, boots: ReadonlyArray<Boot>): Row => {
   }
 }
 
-/** First boots of all agents in turn; the first of each only fills the page cache, and one that fails is not tried again. */
+/**
+ * First boots of all agents in turn; the first of each only fills the page cache, and one that fails is not tried
+ * again.
+ */
 export const firstBoots = async (
   agents: ReadonlyArray<Agent>,
   conditions: Conditions,

@@ -30,7 +30,9 @@ export const leavesOf = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> =>
     )
   )
 
-/** Back from the end: the leaf that ended last, then the one that ended last before it began, and so on. Oldest first. */
+/**
+ * Back from the end: the leaf that ended last, then the one that ended last before it began, and so on. Oldest first.
+ */
 export const criticalPath = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
   const leaves = leavesOf(spans)
   const walk: Array<Span> = []

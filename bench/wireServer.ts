@@ -1,4 +1,7 @@
-/** What WALinuxAgent wants of WireServer before it provisions: a goal state that names configurations, and these (azurelinuxagent/common/protocol). */
+/**
+ * What WALinuxAgent wants of WireServer before it provisions: a goal state that names configurations, and these
+ * (azurelinuxagent/common/protocol).
+ */
 import { goalState as fabric } from "../fabric/documents.ts"
 import { addresses } from "../fabric/platform.ts"
 

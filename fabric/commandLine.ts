@@ -178,8 +178,8 @@ const check = (ask: Ask) =>
   ).pipe(Command.withDescription("Say whether a playbook is one, and what is wrong with it"))
 
 /**
- * Parses the command line (`argv` without the program's name). Prints help, the version, and what is wrong with the usage by itself;
- * fails then.
+ * Parses the command line (`argv` without the program's name). Prints help, the version, and what is wrong with the
+ * usage by itself; fails then.
  */
 export const parse = (argv: ReadonlyArray<string>): Promise<Result.Result<Invocation, CliError.CliError>> => {
   const asked: { invocation: Invocation } = { invocation: { _tag: "Nothing" } }

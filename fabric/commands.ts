@@ -10,7 +10,10 @@ type Asked<Tag extends Invocation["_tag"]> = Extract<Invocation, { readonly _tag
 
 const print = (text: string): void => void process.stdout.write(text)
 
-/** Whether somebody holds the other end of standard input, whose end then is the end of the program; `/dev/null` ends at once. */
+/**
+ * Whether somebody holds the other end of standard input, whose end then is the end of the program; `/dev/null` ends at
+ * once.
+ */
 const isHeld = (): boolean => {
   const status = fstatSync(0)
   return status.isFIFO() || status.isSocket() || process.stdin.isTTY
@@ -70,7 +73,10 @@ const run = async (asked: Asked<"Run">): Promise<number> => {
   }
 }
 
-/** Becomes the command's wrapper in a new network namespace, and in a new user namespace where root is needed for that; see inside.ts. */
+/**
+ * Becomes the command's wrapper in a new network namespace, and in a new user namespace where root is needed for that;
+ * see inside.ts.
+ */
 const runHere = (asked: Asked<"Run">): never => {
   if (process.execve === undefined) throw new Error("this needs Linux, and Node.js 22.15 or later")
   return process.execve("/usr/bin/env", [

@@ -9,7 +9,10 @@ export interface Companion {
   readonly stop: () => Promise<void>
 }
 
-/** A program that answers lines and ends when its standard input does: in a session of its own, so that it can do so after a Ctrl-C. */
+/**
+ * A program that answers lines and ends when its standard input does: in a session of its own, so that it can do so
+ * after a Ctrl-C.
+ */
 export const companion = (command: string, args: ReadonlyArray<string>): Companion => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true })
   const waiting: Array<{ readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }> = []

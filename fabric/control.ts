@@ -11,8 +11,8 @@ import { encode, type TranscriptEntry } from "./transcript.ts"
 export const recorder = (file: string) => (entry: TranscriptEntry): void => appendFileSync(file, `${encode(entry)}\n`)
 
 /**
- * What speaks against being the platform there: Azure's own addresses are for network namespaces from which the real one can't be reached, and
- * so is DHCP.
+ * What speaks against being the platform there: Azure's own addresses are for network namespaces from which the real
+ * one can't be reached, and so is DHCP.
  */
 export const objectionTo = (listens: Readonly<Record<Place, Listen>>, dhcp = false): string | undefined => {
   const own: ReadonlyArray<string> = Object.values(addresses)
@@ -23,7 +23,10 @@ export const objectionTo = (listens: Readonly<Record<Place, Listen>>, dhcp = fal
     : `refusing to start: this network namespace has the interface ${interfaceName}, behind which a real Azure may be; start it with unshare --net`
 }
 
-/** Takes playbooks from standard input, line by line, and answers each with `ready` or `refused:` and why; ends with standard input. */
+/**
+ * Takes playbooks from standard input, line by line, and answers each with `ready` or `refused:` and why; ends with
+ * standard input.
+ */
 export const obey = async (fabric: Fabric): Promise<void> => {
   for await (const line of createInterface({ input: process.stdin })) {
     const decoded = decode(line)

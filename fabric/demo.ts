@@ -1,7 +1,8 @@
 /**
  * `npm run demo`: a first boot and a second one on a throw-away machine with an Azure of its own, and what came of it.
  *
- * `npm run demo -- --root DIRECTORY` boots an image whose files are unpacked there, `--agent PATH` the agent that is in it.
+ * `npm run demo -- --root DIRECTORY` boots an image whose files are unpacked there, `--agent PATH` the agent that is in
+ * it.
  */
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"

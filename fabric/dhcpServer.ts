@@ -34,8 +34,8 @@ const leaseOf = async (name: string): Promise<Lease> => {
 }
 
 /**
- * Serves one lease on an interface of a network namespace that has no way out: the interface's router is the interface itself, option 245
- * is WireServer. Rejects when the interface has no address, or the port can't be had.
+ * Serves one lease on an interface of a network namespace that has no way out: the interface's router is the interface
+ * itself, option 245 is WireServer. Rejects when the interface has no address, or the port can't be had.
  */
 export const startDhcp = async (name: string): Promise<void> => {
   const lease = await leaseOf(name)

@@ -7,7 +7,10 @@ import { promisify } from "node:util"
 /** The label of Azure's own provisioning discs. */
 const label = "rd_rdfe"
 
-/** Makes the image of a provisioning disc, UDF with an ISO 9660 bridge that keeps the name (Rock Ridge), with this `ovf-env.xml`; rejects when there is no genisoimage. */
+/**
+ * Makes the image of a provisioning disc, UDF with an ISO 9660 bridge that keeps the name (Rock Ridge), with this
+ * `ovf-env.xml`; rejects when there is no genisoimage.
+ */
 export const writeDiscImage = async (output: string, document: string): Promise<void> => {
   const directory = await mkdtemp(join(tmpdir(), "azure-fabric-disc-"))
   try {

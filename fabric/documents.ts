@@ -30,7 +30,10 @@ const usual = {
 const subscription = "00000000-0000-0000-0000-000000000000"
 const resourceGroup = "fabric"
 
-/** The instance document, API version 2023-11-15, without what only `extended=true` shows; booleans are strings, as IMDS writes them. */
+/**
+ * The instance document, API version 2023-11-15, without what only `extended=true` shows; booleans are strings, as IMDS
+ * writes them.
+ */
 export const basicInstanceDocument = (instance: Instance) => ({
   compute: {
     azEnvironment: "AzurePublicCloud",

@@ -11,8 +11,8 @@ const write = (file: string, content: string): void => {
 const uuidFile = (directory: string): string => join(directory, "sys/class/dmi/id/product_uuid")
 
 /**
- * Writes `sys/`, to be laid over `/sys/class` and `/sys/block`, and, with the `ovf-env.xml` of a disc, the image `disc.img` and its content in
- * `disc/`. `productUuid` is the VM id as the firmware shows it.
+ * Writes `sys/`, to be laid over `/sys/class` and `/sys/block`, and, with the `ovf-env.xml` of a disc, the image
+ * `disc.img` and its content in `disc/`. `productUuid` is the VM id as the firmware shows it.
  */
 export const writeHardware = async (
   directory: string,
@@ -30,6 +30,9 @@ export const writeHardware = async (
   await writeDiscImage(join(directory, "disc.img"), disc)
 }
 
-/** The machine is another VM from now on. In place: what an overlay shows of {@link writeHardware}'s directory is this very file. */
+/**
+ * The machine is another VM from now on. In place: what an overlay shows of {@link writeHardware}'s directory is this
+ * very file.
+ */
 export const changeProductUuid = (directory: string, productUuid: string): void =>
   writeFileSync(uuidFile(directory), `${productUuid}\n`, { flag: "r+" })

@@ -74,9 +74,10 @@ export const obstacles = (needs: { readonly disc: boolean }): ReadonlyArray<stri
 }
 
 /**
- * Starts a machine and its platform. The machine is a copy-on-write view of a root with fresh state, both of Azure's addresses on
- * its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when there is a disc. It ends with
- * {@link Host.stop}, or with this process. Below `/.written` it shows what has been written to its disk.
+ * Starts a machine and its platform. The machine is a copy-on-write view of a root with fresh state, both of Azure's
+ * addresses on its loopback interface and no other network, Azure's DMI, the KVP pool's directory, and `/dev/sr0` when
+ * there is a disc. It ends with {@link Host.stop}, or with this process. Below `/.written` it shows what has been
+ * written to its disk.
  */
 export const start = async (options: HostOptions): Promise<AttachableHost> => {
   const lacking = obstacles({ disc: options.disc !== undefined })
@@ -131,7 +132,9 @@ export const start = async (options: HostOptions): Promise<AttachableHost> => {
   return { ...host, attach: (command) => runAttached(entrance, command) }
 }
 
-/** Everything but the first process and the one that it waits for is killed; then what a kernel does not keep is gone. */
+/**
+ * Everything but the first process and the one that it waits for is killed; then what a kernel does not keep is gone.
+ */
 const rebooting = `
 for process in /proc/[0-9]*; do
   process=\${process#/proc/}

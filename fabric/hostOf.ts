@@ -44,7 +44,10 @@ export interface Host {
   readonly transcript: () => ReadonlyArray<TranscriptEntry>
   /** Begins a new transcript. */
   readonly forget: () => void
-  /** All processes end at once, `/run` and `/tmp` are empty; with another VM id, it is a clone of this machine that boots. */
+  /**
+   * All processes end at once, `/run` and `/tmp` are empty; with another VM id, it is a clone of this machine that
+   * boots.
+   */
   readonly reboot: (vmId?: string) => Promise<void>
   /** Ends everything on the machine, and leaves nothing of it. */
   readonly stop: () => Promise<void>
@@ -121,8 +124,8 @@ exec "$@"`
 const environmentOf = (more: RunOptions["environment"]) => ({ PATH: path, HOME: "/root", LANG: "C", ...more })
 
 /**
- * The arguments of nsenter(1) for a command on a machine. Without --root and --wd it gets the root of the mount namespace, which is not the machine's
- * where that was made in a chroot.
+ * The arguments of nsenter(1) for a command on a machine. Without --root and --wd it gets the root of the mount
+ * namespace, which is not the machine's where that was made in a chroot.
  */
 const entering = ({ mark, namespaces, pid }: Entrance, command: ReadonlyArray<string>): ReadonlyArray<string> => [
   "--target",
@@ -139,8 +142,8 @@ const entering = ({ mark, namespaces, pid }: Entrance, command: ReadonlyArray<st
 ]
 
 /**
- * Runs a command on a machine, with the environment of a machine's commands. The command begins only where the machine's mark is; rejects where it is
- * not, and nothing has been written then.
+ * Runs a command on a machine, with the environment of a machine's commands. The command begins only where the
+ * machine's mark is; rejects where it is not, and nothing has been written then.
  */
 export const runIn = async (
   entrance: Entrance,
@@ -166,8 +169,8 @@ const childrenOf = (pid: number | undefined): ReadonlyArray<number> => {
 }
 
 /**
- * As {@link runIn}, with this process's own standard input, output and error; gives back the exit status. SIGTERM and SIGHUP are passed on. Where the
- * mark is not, standard error says so and the status is 125.
+ * As {@link runIn}, with this process's own standard input, output and error; gives back the exit status. SIGTERM and
+ * SIGHUP are passed on. Where the mark is not, standard error says so and the status is 125.
  */
 export const runAttached = (entrance: Entrance, command: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 /**
- * The inside of `azure-fabric run`, in a network namespace of its own: makes both of Azure's addresses, is the platform there, runs the
- * command, prints what the platform was asked, and ends as the command did; with 125 when it can't begin.
+ * The inside of `azure-fabric run`, in a network namespace of its own: makes both of Azure's addresses, is the platform
+ * there, runs the command, prints what the platform was asked, and ends as the command did; with 125 when it can't
+ * begin.
  *
  *     node inside.ts '[SOURCES, TRANSCRIPT or null]' COMMAND...
  */

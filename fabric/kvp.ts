@@ -1,13 +1,19 @@
 /**
- * What the host reads in a KVP pool. The decoder is the fabric's own and shares nothing with the agent's, so that a mistake of the agent
- * does not excuse itself.
+ * What the host reads in a KVP pool. The decoder is the fabric's own and shares nothing with the agent's, so that a
+ * mistake of the agent does not excuse itself.
  */
 
-/** A record of a pool file: a key field of 512 bytes, then a value field of 2048, filled up with NUL (Linux's `hyperv.h`). */
+/**
+ * A record of a pool file: a key field of 512 bytes, then a value field of 2048, filled up with NUL (Linux's
+ * `hyperv.h`).
+ */
 const keySize = 512
 const recordSize = 2560
 
-/** What the kernel's exchange with the host carries: bytes of a key and of a value, records of a pool (azure-init's `doc/kvp.md`, `store.rs`). */
+/**
+ * What the kernel's exchange with the host carries: bytes of a key and of a value, records of a pool (azure-init's
+ * `doc/kvp.md`, `store.rs`).
+ */
 const maximumKey = 254
 const maximumValue = 1022
 const maximumRecords = 1024

@@ -11,8 +11,9 @@ const names: ReadonlyArray<readonly [path: ReadonlyArray<string>, value: string]
 ]
 
 /**
- * What is wrong with a report to the older health endpoint (the XML document of cloud-init's and WALinuxAgent's), if anything: it has to name the
- * present goal state, a state of `Ready` or `NotReady`, and for the latter a substatus and a description of at most 4096 bytes.
+ * What is wrong with a report to the older health endpoint (the XML document of cloud-init's and WALinuxAgent's), if
+ * anything: it has to name the present goal state, a state of `Ready` or `NotReady`, and for the latter a substatus and
+ * a description of at most 4096 bytes.
  */
 export const problemOfLegacyReport = async (
   contentType: string | undefined,

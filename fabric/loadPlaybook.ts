@@ -35,7 +35,10 @@ const load = async <A>(
   return decoded.success
 }
 
-/** The playbook that the files make together; rejects with the name of the file that is wrong, the place in it and what was expected. */
+/**
+ * The playbook that the files make together; rejects with the name of the file that is wrong, the place in it and what
+ * was expected.
+ */
 export const loadPlaybook = async (sources: Sources): Promise<Playbook> => {
   const { imdsResponses, playbook: file, wireserverResponses } = sources
   const playbook = file === undefined ? usualPlaybook : await load(file, (text) => decodeFile(file, text))

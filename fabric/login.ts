@@ -33,7 +33,10 @@ export const makeKeyPair = (comment: string): KeyPair => {
   }
 }
 
-/** Starts the machine's sshd anew, on its loopback address, with the configuration that it has and a host key of its own. */
+/**
+ * Starts the machine's sshd anew, on its loopback address, with the configuration that it has and a host key of its
+ * own.
+ */
 export const startSshd = (host: Host): Promise<string> =>
   host.shell(
     `set -eu

@@ -4,10 +4,10 @@
  *
  *     node fabric/main.ts /path/of/TRANSCRIPT
  *
- * it is a platform that a program scripts, IMDS and WireServer on their real addresses in a network namespace, and loads no more than that takes.
- * Every line of standard input is a playbook (JSON, see playbook.ts) that is in force from then on, and answered by `ready` or `refused:`
- * and what is wrong with it. Every request becomes a line of the file TRANSCRIPT (JSON, see transcript.ts) before its answer goes out.
- * The end of standard input ends the program.
+ * it is a platform that a program scripts, IMDS and WireServer on their real addresses in a network namespace, and
+ * loads no more than that takes. Every line of standard input is a playbook (JSON, see playbook.ts) that is in force
+ * from then on, and answered by `ready` or `refused:` and what is wrong with it. Every request becomes a line of the
+ * file TRANSCRIPT (JSON, see transcript.ts) before its answer goes out. The end of standard input ends the program.
  */
 import { control } from "./control.ts"
 

@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { addresses } from "./platform.ts"
 
-/** What a namespace without a way out may have; the tunnels are those that some kernels put into every new one, down. */
+/**
+ * What a namespace without a way out may have; the tunnels are those that some kernels put into every new one, down.
+ */
 const harmless = /^(lo|veth.*|tap.*|tunl0|sit0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|ip6tnl0|ip6gre0)$/
 
 /** An interface of this network namespace behind which a real Azure may be, if there is one. */
@@ -52,7 +54,10 @@ const source = "192.0.2.1/32"
 /** Of nobody (locally administered), so that the drain's other end drops what comes. */
 const nobody = "02:00:00:00:00:01"
 
-/** Lets every packet to an address of `lo` vanish, or ends that; rejects where it is not allowed to, or the address is not there. */
+/**
+ * Lets every packet to an address of `lo` vanish, or ends that; rejects where it is not allowed to, or the address is
+ * not there.
+ */
 export const silence = async (address: string, silent: boolean): Promise<void> => {
   if (!silent) {
     await ip(

@@ -58,7 +58,10 @@ const refuse = (status: number, error: string): Reply => reply(status, json({ er
 const header = (received: Received, name: string): string | undefined =>
   received.headers.find(([candidate]) => candidate.toLowerCase() === name)?.[1]
 
-/** The versions of `/metadata/instance` in Microsoft's documentation of IMDS, up to the one that the documents here follow. */
+/**
+ * The versions of `/metadata/instance` in Microsoft's documentation of IMDS, up to the one that the documents here
+ * follow.
+ */
 const apiVersions: ReadonlyArray<string> = [
   "2017-03-01",
   "2017-04-02",
@@ -93,13 +96,16 @@ const apiVersions: ReadonlyArray<string> = [
   "2023-11-15"
 ]
 
-/** Whether IMDS knows a version. Newer ones than the documents here follow are taken too, since Azure adds some every year. */
+/**
+ * Whether IMDS knows a version. Newer ones than the documents here follow are taken too, since Azure adds some every
+ * year.
+ */
 const isApiVersion = (text: string): boolean =>
   apiVersions.includes(text) || (/^\d{4}-\d{2}-\d{2}$/.test(text) && text > (apiVersions.at(-1) ?? ""))
 
 /**
- * IMDS: 400 without `Metadata: true`, with `X-Forwarded-For`, or without a version that it knows; 404 elsewhere; 405 for anything but GET
- * (Microsoft's IMDS documentation).
+ * IMDS: 400 without `Metadata: true`, with `X-Forwarded-For`, or without a version that it knows; 404 elsewhere; 405
+ * for anything but GET (Microsoft's IMDS documentation).
  */
 const imds = (received: Received, instance: Instance): Reply => {
   const url = urlOf(received.target)
@@ -151,7 +157,10 @@ const accepted: Reply = { status: 200, headers: {}, body: "" }
 /** Azure does not document what it answers to a wrong method; 405 is what HTTP has for it. */
 const wrongMethod = (): Reply => refuse(405, "Method not allowed")
 
-/** What Azure answers. WireServer: 400 for a report that it does not understand and for a request without a version of its protocol. */
+/**
+ * What Azure answers. WireServer: 400 for a report that it does not understand and for a request without a version of
+ * its protocol.
+ */
 export const answer = async (received: Received, instance: Instance): Promise<Reply> => {
   const { endpoint, method } = received
   switch (endpoint) {

@@ -15,7 +15,10 @@ export interface Platform {
   readonly stop: () => Promise<void>
 }
 
-/** Starts a platform in the network namespace of the process `pid`; it answers nobody before its first playbook. `transcript` is a file to make. */
+/**
+ * Starts a platform in the network namespace of the process `pid`; it answers nobody before its first playbook.
+ * `transcript` is a file to make.
+ */
 export const startPlatform = (pid: string, transcript: string): Platform => {
   writeFileSync(transcript, "")
   const program = companion("nsenter", [

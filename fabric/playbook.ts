@@ -61,7 +61,9 @@ export const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum:
 
 const Bytes = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
-/** One answer of an endpoint. What is not said is as Azure does it: status, headers and body follow from the request. */
+/**
+ * One answer of an endpoint. What is not said is as Azure does it: status, headers and body follow from the request.
+ */
 export const Answer = Schema.Struct({
   status: Schema.optionalKey(Status).annotate(
     about("The HTTP status, 200 to 599.")
@@ -154,8 +156,8 @@ export const Network = Schema.Struct({
 export type Network = typeof Network.Type
 
 /**
- * What a platform does: for each endpoint a list of answers, one for each request in turn. An endpoint with an empty list, or without one, answers as
- * Azure does.
+ * What a platform does: for each endpoint a list of answers, one for each request in turn. An endpoint with an empty
+ * list, or without one, answers as Azure does.
  */
 export const PlaybookFile = Schema.Struct({
   $schema: Schema.optionalKey(Schema.String).annotate(about("Where this file's JSON Schema is, for editors.")),
@@ -221,7 +223,10 @@ export const explainIssue = (issue: SchemaIssue.Issue, whole: string): string =>
 export const decode = (text: string): Result.Result<Playbook, string> =>
   Result.flatMap(Result.mapError(parseJson(text), ({ message }) => `not JSON: ${message}`), fromUnknown)
 
-/** A playbook from the text of a file: TOML when its name ends in `.toml`, JSON otherwise. The failure is as that of {@link decode}. */
+/**
+ * A playbook from the text of a file: TOML when its name ends in `.toml`, JSON otherwise. The failure is as that of
+ * {@link decode}.
+ */
 export const decodeFile = (name: string, text: string): Result.Result<Playbook, string> =>
   name.endsWith(".toml")
     ? Result.flatMap(Result.mapError(Toml.parse(text), ({ message }) => `not TOML: ${message}`), fromUnknown)

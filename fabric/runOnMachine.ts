@@ -10,8 +10,9 @@ import { summary } from "./summary.ts"
 const inDirectory = "cd -- \"$0\" 2>/dev/null || cd /; exec \"$@\""
 
 /**
- * Runs a command on a machine with this platform, and with a provisioning disc where genisoimage can make one; gives back its exit status. Every
- * request becomes a line of the file `transcript`. Rejects with what keeps a machine from being made here.
+ * Runs a command on a machine with this platform, and with a provisioning disc where genisoimage can make one; gives
+ * back its exit status. Every request becomes a line of the file `transcript`. Rejects with what keeps a machine from
+ * being made here.
  */
 export const runOnMachine = async (
   playbook: Playbook,

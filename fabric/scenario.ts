@@ -1,4 +1,7 @@
-/** The scenario files of azure-init's own test server (`testinit/testing-server`): lists of answers that start again after the last one. */
+/**
+ * The scenario files of azure-init's own test server (`testinit/testing-server`): lists of answers that start again
+ * after the last one.
+ */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Answer, explainIssue, Headers, longestWait, type Playbook, Status } from "./playbook.ts"
@@ -96,7 +99,10 @@ export interface Scenarios {
   readonly wireserver?: ReadonlyArray<Answer> | undefined
 }
 
-/** A playbook whose platform answers as the scenarios say, WireServer to reports of both kinds; the failure is a contradiction to the playbook. */
+/**
+ * A playbook whose platform answers as the scenarios say, WireServer to reports of both kinds; the failure is a
+ * contradiction to the playbook.
+ */
 export const withScenarios = (
   playbook: Playbook,
   { imds, wireserver }: Scenarios

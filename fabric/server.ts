@@ -18,7 +18,10 @@ export interface Listen {
 
 /** A platform that can be asked. */
 export interface Fabric {
-  /** Does this from now on, from the beginning; rejects with what can't be done. Not to be called again before it has ended. */
+  /**
+   * Does this from now on, from the beginning; rejects with what can't be done. Not to be called again before it has
+   * ended.
+   */
   readonly play: (playbook: Playbook) => Promise<void>
   /** Where it listens. */
   readonly listens: Readonly<Record<Place, Listen>>
@@ -98,8 +101,9 @@ const reach = async (
 }
 
 /**
- * Starts a platform. Before its first playbook it resets every connection on which it is asked. `record` is called with each request, in the order in
- * which they came, and with what the playbook does about it, before that is done and before any delay.
+ * Starts a platform. Before its first playbook it resets every connection on which it is asked. `record` is called with
+ * each request, in the order in which they came, and with what the playbook does about it, before that is done and
+ * before any delay.
  */
 export const startFabric = async (
   wanted: Readonly<Record<Place, Listen>>,

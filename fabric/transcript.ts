@@ -17,7 +17,10 @@ export const TranscriptEntry = Schema.Struct({
   /** Names as they were written, in their order. */
   headers: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
   body: Schema.String,
-  /** The status in the head that goes out unless the client leaves first, or why none does: the request is left hanging, its connection reset, or met with bytes that a playbook gives. */
+  /**
+   * The status in the head that goes out unless the client leaves first, or why none does: the request is left hanging,
+   * its connection reset, or met with bytes that a playbook gives.
+   */
   answered: Schema.Union([Schema.Int, Schema.Literals(["hang", "reset", "garbage", "raw"])]),
   /** What went wrong on purpose after the head, or in what it says of the body's length. */
   misbehaved: Schema.optionalKey(Schema.Literals(["hang", "reset", "truncate", "drip", "content_length"]))

@@ -9,7 +9,9 @@ import type { TranscriptEntry } from "./transcript.ts"
 /** What has to be cut off or dripped needs to be there; most of WireServer's answers are empty. */
 const standIn = "{\"comment\":\"Azure's own answer has no body\"}"
 
-/** Milliseconds before a reset in the body, so that what went before it is read and not thrown away with the connection. */
+/**
+ * Milliseconds before a reset in the body, so that what went before it is read and not thrown away with the connection.
+ */
 const pause = 50
 
 /** The same noise each time, from a linear congruential generator (the constants of Numerical Recipes). */

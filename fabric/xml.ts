@@ -17,7 +17,10 @@ interface Growing extends Element {
   text: string
 }
 
-/** The root of an XML document; the failure says where it is wrong. Entities of a document's own are not expanded but refused. */
+/**
+ * The root of an XML document; the failure says where it is wrong. Entities of a document's own are not expanded but
+ * refused.
+ */
 export const parseXml = (text: string): Promise<Result.Result<Element, string>> =>
   Stream.make(text).pipe(
     Stream.pipeThroughChannel(Xml.decodeString()),

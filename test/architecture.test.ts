@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
-/** The house's rules, as design: `domain <- errors <- services <- programs <- main` and `services <- layers <- main`. */
+/**
+ * The house's rules, as design: `domain <- errors <- services <- programs <- main` and `services <- layers <- main`.
+ */
 
 const src = join(import.meta.dirname, "../src")
 

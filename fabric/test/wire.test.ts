@@ -28,7 +28,10 @@ const onLoopback = async <A>(
   }
 }
 
-/** What a connection brought, byte for byte, and how it ended: by FIN, by RST, or not, with nothing more within the time. */
+/**
+ * What a connection brought, byte for byte, and how it ended: by FIN, by RST, or not, with nothing more within the
+ * time.
+ */
 interface Exchange {
   readonly bytes: string
   readonly end: "fin" | "rst" | "open"

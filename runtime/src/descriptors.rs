@@ -12,7 +12,8 @@ use rustix::io::Errno;
 
 use crate::values::Outcome;
 
-/// An open file of the program's. A call on another thread holds it too, so its number is not given out again meanwhile.
+/// An open file of the program's. A call on another thread holds it too, so its number is not given out again
+/// meanwhile.
 pub enum File {
     /// One that we have opened.
     Own(OwnedFd),

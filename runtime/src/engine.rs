@@ -67,7 +67,8 @@ impl Loader for Embedded {
 }
 
 fn load<'js>(ctx: &Ctx<'js>, part: &Part) -> JsResult<Module<'js, Declared>> {
-    // SAFETY: the bytecode is a constant of this executable, written by `compile` with the engine that is linked into both.
+    // SAFETY: the bytecode is a constant of this executable, written by `compile` with the engine that is linked into
+    // both.
     unsafe { Module::load(ctx.clone(), part.bytecode) }
 }
 
@@ -206,7 +207,8 @@ fn report(text: &str) {
     let _ = rustix::io::write(rustix::stdio::stderr(), format!("azure-init: {text}").as_bytes());
 }
 
-/// In place of modules that the one which is compiled imports: the compiler wants to have them, and looks at none of their exports.
+/// In place of modules that the one which is compiled imports: the compiler wants to have them, and looks at none of
+/// their exports.
 struct Absent;
 
 impl Loader for Absent {

@@ -1,6 +1,7 @@
 //! The loop that calls the program back: timers, descriptors, children, signals, and calls on threads of their own.
 //!
-//! One thread runs all JavaScript and this loop. A signal's handler and a thread only write to a descriptor that the loop polls.
+//! One thread runs all JavaScript and this loop. A signal's handler and a thread only write to a descriptor that the
+//! loop polls.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

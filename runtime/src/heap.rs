@@ -1,9 +1,9 @@
 //! The engine's heap: blocks cut from chunks of one huge page each.
 //!
-//! The engine asks for arenas of 4 KiB and for what does not fit into them. From the C library, each of their pages costs a fault when it is
-//! first touched: a thousand faults and a third of a start. A huge page costs one. A program is short and small, so chunks are never given back,
-//! and a block that is freed waits for the next of its size. Without huge pages (`/sys/kernel/mm/transparent_hugepage/enabled`: `never`), all of
-//! it works as slowly as before.
+//! The engine asks for arenas of 4 KiB and for what does not fit into them. From the C library, each of their pages
+//! costs a fault when it is first touched: a thousand faults and a third of a start. A huge page costs one. A program
+//! is short and small, so chunks are never given back, and a block that is freed waits for the next of its size.
+//! Without huge pages (`/sys/kernel/mm/transparent_hugepage/enabled`: `never`), all of it works as slowly as before.
 
 use std::ptr::null_mut;
 
@@ -15,7 +15,8 @@ const CHUNK: usize = 2 << 20;
 /// Before each block: its class and its size. As large as the alignment of `malloc`.
 const HEADER: usize = 16;
 
-/// Larger blocks are the C library's, which maps each by itself and gives it back; all of them for AddressSanitizer, which watches those only.
+/// Larger blocks are the C library's, which maps each by itself and gives it back; all of them for AddressSanitizer,
+/// which watches those only.
 const LARGEST: usize = if cfg!(feature = "address-sanitizer") {
     0
 } else {
@@ -58,8 +59,8 @@ fn map_chunk() -> *mut u8 {
         return null_mut();
     }
     let before = start.align_offset(CHUNK);
-    // SAFETY: both ends lie in the mapping that was just made, outside of the chunk, and nobody has their address. That they stay mapped, or that
-    // the advice is not taken, would do no harm.
+    // SAFETY: both ends lie in the mapping that was just made, outside of the chunk, and nobody has their address. That
+    // they stay mapped, or that the advice is not taken, would do no harm.
     unsafe {
         let chunk = start.add(before);
         if before > 0 {
@@ -124,8 +125,8 @@ impl Heap {
     }
 }
 
-// SAFETY: blocks are disjoint parts of chunks or of the C library's heap, aligned to 16 bytes, at least as long as asked for, and stay where they
-// are until freed; `usable_size` is the size that `finish` was told.
+// SAFETY: blocks are disjoint parts of chunks or of the C library's heap, aligned to 16 bytes, at least as long as
+// asked for, and stay where they are until freed; `usable_size` is the size that `finish` was told.
 unsafe impl Allocator for Heap {
     fn alloc(&mut self, size: usize) -> *mut u8 {
         if size > LARGEST {

@@ -242,7 +242,8 @@ impl<'js, T: Outcome<'js>> Outcome<'js> for Result<T, Errno> {
     }
 }
 
-/// What a decoder that knows why it refuses gives: its result, `null` where the bytes end too early, or a text that says what is wrong.
+/// What a decoder that knows why it refuses gives: its result, `null` where the bytes end too early, or a text that
+/// says what is wrong.
 pub struct Parsed<T>(pub Result<Option<T>, String>);
 
 impl<'js, T: Outcome<'js>> Outcome<'js> for Parsed<T> {

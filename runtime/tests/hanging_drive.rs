@@ -1,4 +1,5 @@
-//! A drive that does not answer holds up neither the loop nor the end of the process. Needs root: the drive is a loop device on a file of FUSE.
+//! A drive that does not answer holds up neither the loop nor the end of the process. Needs root: the drive is a loop
+//! device on a file of FUSE.
 
 mod support;
 

@@ -34,7 +34,8 @@ export const bundleForNode = (file: string): Promise<void> =>
     {
       input: join(root, "src/main.ts"),
       platform: "node",
-      // A dependency requires node:http from its own file name; the path of the build does not belong into what is shipped.
+      // A dependency requires node:http from its own file name; the path of the build does not belong into what is
+      // shipped.
       transform: { define: { ...define("navigator.userAgent", "process.arch"), __filename: "\"/azure-init\"" } }
     },
     { file, codeSplitting: false }
@@ -63,7 +64,8 @@ const onTheRuntime: Plugin = {
 }
 
 /**
- * Writes the agent for the boot runtime: `main.js`, and a module for each dynamic import, which is loaded when it is asked for.
+ * Writes the agent for the boot runtime: `main.js`, and a module for each dynamic import, which is loaded when it is
+ * asked for.
  */
 export const bundleForRuntime = async (directory: string): Promise<void> => {
   rmSync(directory, { recursive: true, force: true })

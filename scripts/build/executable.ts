@@ -72,7 +72,10 @@ const host = (): string => /^host: (.*)$/m.exec(output("rustc", "-vV") ?? "")?.[
 
 const architectureOf = (triple: string): string => triple.split("-")[0] ?? triple
 
-/** What is built without being told: a static executable for this machine, or a dynamic one where the tools for that are missing. */
+/**
+ * What is built without being told: a static executable for this machine, or a dynamic one where the tools for that are
+ * missing.
+ */
 export const hostTarget = (): string => {
   const native = host()
   const musl = `${architectureOf(native)}-unknown-linux-musl`
@@ -98,7 +101,8 @@ const environmentOf = (target: string): NodeJS.ProcessEnv => {
     SOURCE_DATE_EPOCH: "0",
     [`CFLAGS_${name}`]: [...cflags, ...(toolchain?.specs === undefined ? [] : [`-specs=${toolchain.specs}`])].join(" "),
     ...(toolchain === undefined ? {} : { [`CC_${name}`]: toolchain.compiler }),
-    // Rust brings musl's start files and library; for this machine the system's own linker takes them, and musl-gcc would add its own.
+    // Rust brings musl's start files and library; for this machine the system's own linker takes them, and musl-gcc
+    // would add its own.
     ...(toolchain?.specs === undefined ? {} : { [`CARGO_TARGET_${name.toUpperCase()}_LINKER`]: toolchain.compiler })
   }
 }

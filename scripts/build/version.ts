@@ -16,8 +16,8 @@ const fromGit = (): string => {
 }
 
 /**
- * The version as azure-init's build script makes it (`build.rs`): `AZURE_INIT_VERSION`, or the package's with what `git describe` says, or with
- * the commit where no tag is, or alone outside of a repository.
+ * The version as azure-init's build script makes it (`build.rs`): `AZURE_INIT_VERSION`, or the package's with what
+ * `git describe` says, or with the commit where no tag is, or alone outside of a repository.
  */
 export const version: string = process.env.AZURE_INIT_VERSION ?? fromGit()
 

@@ -20,7 +20,10 @@ const parameters: Readonly<Record<Curve, { readonly p: bigint; readonly b: bigin
   }
 }
 
-/** Whether these bytes are an uncompressed point (SEC 1 section 2.3.3) that lies on the curve, the only form that SSH takes. */
+/**
+ * Whether these bytes are an uncompressed point (SEC 1 section 2.3.3) that lies on the curve, the only form that SSH
+ * takes.
+ */
 export const isOnCurve = (name: Curve, point: Uint8Array): boolean => {
   const { b, p, size } = parameters[name]
   if (point.length !== 1 + 2 * size || point[0] !== 4) return false

@@ -5,8 +5,9 @@ import * as Schema from "effect/Schema"
 export const maximumHostname = 64
 
 /**
- * A host name that Linux and systemd take: at most 64 bytes of ASCII letters, digits, `-` and `.`, in labels that neither start nor end
- * with `-` (systemd's `hostname_is_valid`). A domain name is one. A label may have 64 letters, one more than DNS (RFC 1035) takes.
+ * A host name that Linux and systemd take: at most 64 bytes of ASCII letters, digits, `-` and `.`, in labels that
+ * neither start nor end with `-` (systemd's `hostname_is_valid`). A domain name is one. A label may have 64 letters,
+ * one more than DNS (RFC 1035) takes.
  */
 export const Hostname = Schema.String.check(
   Schema.isPattern(/^(?=.{1,64}$)[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*$/, {
@@ -27,8 +28,8 @@ const isDomainName = (text: string): boolean =>
 /**
  * The host name for what a source calls the VM.
  *
- * All of it where Linux takes it, a domain name too. Of a domain name that is too long for Linux it is the first label. A dot at the end,
- * which marks a domain name as absolute, is dropped.
+ * All of it where Linux takes it, a domain name too. Of a domain name that is too long for Linux it is the first label.
+ * A dot at the end, which marks a domain name as absolute, is dropped.
  */
 export const fromName = (name: string): Option.Option<Hostname> => {
   const text = name.replace(/\.$/, "")

@@ -2,7 +2,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 
-/** What the agent needs of the instance document of IMDS, as given; nothing here has been checked against Linux's rules. */
+/**
+ * What the agent needs of the instance document of IMDS, as given; nothing here has been checked against Linux's rules.
+ */
 export const InstanceMetadata = Schema.Struct({
   adminUsername: Schema.String,
   computerName: Schema.String,
@@ -18,7 +20,8 @@ export type InstanceMetadata = typeof InstanceMetadata.Type
 const Flag = Schema.Union([Schema.Boolean, Schema.Literals(["true", "false"])])
 
 /**
- * The instance document of IMDS, API version 2023-11-15 (azure-init's `imds.rs`), as far as it is needed; everything else in it is ignored.
+ * The instance document of IMDS, API version 2023-11-15 (azure-init's `imds.rs`), as far as it is needed; everything
+ * else in it is ignored.
  *
  * A key's `path` is not asked for: azure-init requires it and never uses it, and a key must not be lost for want of it.
  */
@@ -47,8 +50,8 @@ const placeOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }
   (path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
 
 /**
- * Reads the text of an instance document. The failure is a sentence for people that says which field is wrong; no part of the document
- * is in it. Of a field that occurs twice the last one counts, as in every JSON parser of JavaScript.
+ * Reads the text of an instance document. The failure is a sentence for people that says which field is wrong; no part
+ * of the document is in it. Of a field that occurs twice the last one counts, as in every JSON parser of JavaScript.
  */
 export const decodeInstanceMetadata = (text: string): Result.Result<InstanceMetadata, string> => {
   const json = parseJson(text)

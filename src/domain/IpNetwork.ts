@@ -1,9 +1,12 @@
-/** What sshd makes of an entry of a list of addresses: a network, one whose mask does not fit its address, or no address at all. */
+/**
+ * What sshd makes of an entry of a list of addresses: a network, one whose mask does not fit its address, or no address
+ * at all.
+ */
 export type Reading = "network" | "inconsistent" | "other"
 
 /**
- * Reads one entry as OpenSSH's `addr_pton_cidr` does. `10.0.0.1/8` and `10.0.0.0/33` are inconsistent: bits are set behind the mask, or there
- * are not that many. What is no address is a pattern for names.
+ * Reads one entry as OpenSSH's `addr_pton_cidr` does. `10.0.0.1/8` and `10.0.0.0/33` are inconsistent: bits are set
+ * behind the mask, or there are not that many. What is no address is a pattern for names.
  */
 export const read = (entry: string): Reading => {
   const slash = entry.indexOf("/")
@@ -20,7 +23,9 @@ export const read = (entry: string): Reading => {
   return fits ? "network" : "inconsistent"
 }
 
-/** `inet_aton(3)`: one to four numbers, decimal, octal or hexadecimal, of which the last fills the bytes that are left. */
+/**
+ * `inet_aton(3)`: one to four numbers, decimal, octal or hexadecimal, of which the last fills the bytes that are left.
+ */
 const four = (text: string): ReadonlyArray<number> | undefined => {
   const parts = text.split(".")
   if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(part))) return undefined
@@ -31,7 +36,10 @@ const four = (text: string): ReadonlyArray<number> | undefined => {
   return [...numbers, ...Array.from({ length: left }, (_, index) => Math.floor(last / 256 ** (left - 1 - index)) % 256)]
 }
 
-/** RFC 4291 section 2.2: groups of 16 bits, `::` for zeros, the last 32 bits as IPv4 if that is wanted; what follows `%` is the scope. */
+/**
+ * RFC 4291 section 2.2: groups of 16 bits, `::` for zeros, the last 32 bits as IPv4 if that is wanted; what follows `%`
+ * is the scope.
+ */
 const sixteen = (text: string): ReadonlyArray<number> | undefined => {
   const [address = ""] = text.split("%")
   const halves = address.split("::").map((half, index, all) =>
@@ -45,7 +53,10 @@ const sixteen = (text: string): ReadonlyArray<number> | undefined => {
   return halves.reduce((front, back) => front.concat(zeros, back))
 }
 
-/** The bytes of a group; -1 for what is none. IPv4, in inet_pton(3)'s form without leading zeros, stands only at the very end. */
+/**
+ * The bytes of a group; -1 for what is none. IPv4, in inet_pton(3)'s form without leading zeros, stands only at the
+ * very end.
+ */
 const group = (end: boolean) => (text: string, index: number, all: ReadonlyArray<string>): ReadonlyArray<number> => {
   if (end && index === all.length - 1 && /^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){3}$/.test(text)) {
     const bytes = text.split(".").map(Number)

@@ -2,8 +2,8 @@ import * as Result from "effect/Result"
 import { reportKey } from "./ProvisioningReport.ts"
 
 /**
- * One entry of a Hyper-V KVP pool: a key of at most 254 bytes and a value of any length; the pool file splits long values into
- * several records. The limits are those of the kernel's `hv_kvp` exchange (azure-init's `doc/kvp.md`).
+ * One entry of a Hyper-V KVP pool: a key of at most 254 bytes and a value of any length; the pool file splits long
+ * values into several records. The limits are those of the kernel's `hv_kvp` exchange (azure-init's `doc/kvp.md`).
  */
 export interface KvpEntry {
   readonly key: string
@@ -13,7 +13,10 @@ export interface KvpEntry {
 const keySize = 512
 const valueSize = 2048
 
-/** Bytes of one record: a key field of 512 bytes and a value field of 2048, UTF-8, filled up with NUL (Linux's `hyperv.h`). */
+/**
+ * Bytes of one record: a key field of 512 bytes and a value field of 2048, UTF-8, filled up with NUL (Linux's
+ * `hyperv.h`).
+ */
 export const recordSize = keySize + valueSize
 
 /** The longest key that the kernel carries, in bytes of UTF-8 (azure-init's `doc/kvp.md`). */
@@ -68,9 +71,10 @@ const fitKey = (key: string, suffix: string): string => {
 /**
  * An entry as the records that hold it, each with a key and a value within the kernel's limits.
  *
- * A value of more than 1022 bytes is split at characters, and `|0`, `|1`, … stands after the key: the host keeps one value for each key,
- * so that azure-init's equal keys lose all but one part. `PROVISIONING_REPORT` is cut instead, since the host looks for this very key. An
- * entry without a key or without a value has no record, as in azure-init. NUL and lone surrogates become U+FFFD.
+ * A value of more than 1022 bytes is split at characters, and `|0`, `|1`, … stands after the key: the host keeps one
+ * value for each key, so that azure-init's equal keys lose all but one part. `PROVISIONING_REPORT` is cut instead,
+ * since the host looks for this very key. An entry without a key or without a value has no record, as in azure-init.
+ * NUL and lone surrogates become U+FFFD.
  */
 export const records = (entry: KvpEntry): ReadonlyArray<KvpEntry> => {
   const key = storable(entry.key)
@@ -115,7 +119,10 @@ export interface DecodedPool {
   readonly problems: ReadonlyArray<string>
 }
 
-/** Decodes a pool file; a record that can't be read costs no other, and the parts of one value that {@link records} made are joined. */
+/**
+ * Decodes a pool file; a record that can't be read costs no other, and the parts of one value that {@link records} made
+ * are joined.
+ */
 export const decodePool = (bytes: Uint8Array): DecodedPool => {
   const entries: Array<KvpEntry> = []
   const problems: Array<string> = []
@@ -166,8 +173,9 @@ export interface Placement {
 /**
  * Where the entries of a batch go in a pool file with these bytes.
  *
- * New records go to the end. The report replaces every report that is there, and one of the pool's 1024 places is kept for it: diagnostics
- * are left out when the others are taken, and if others have filled the pool, the report takes the place of our last diagnostic.
+ * New records go to the end. The report replaces every report that is there, and one of the pool's 1024 places is kept
+ * for it: diagnostics are left out when the others are taken, and if others have filled the pool, the report takes the
+ * place of our last diagnostic.
  */
 export const place = (pool: Uint8Array, batch: ReadonlyArray<KvpEntry>): Placement => {
   const count = Math.floor(pool.length / recordSize)

@@ -14,7 +14,10 @@ export interface FilteredSpan {
   readonly fields: ReadonlyMap<string, unknown>
 }
 
-/** What a filter decides on: a log event, or the start or end of a span; `spans` are the enclosing ones (for a span, itself too). */
+/**
+ * What a filter decides on: a log event, or the start or end of a span; `spans` are the enclosing ones (for a span,
+ * itself too).
+ */
 export interface Filtered {
   readonly level: Level
   readonly target: string
@@ -58,7 +61,10 @@ const directivePattern = new RegExp(
   `^(?<target>[\\w:.-]+)?(?<span>\\[(?<name>[^\\]{}]*)(?:\\{(?<fields>[^{}]*)\\})?\\])?(?:=(?<level>${levelPattern}))?$`,
   "i"
 )
-/** What stands between commas; those between brackets separate nothing. No part can be matched in two ways, or long lists would take minutes. */
+/**
+ * What stands between commas; those between brackets separate nothing. No part can be matched in two ways, or long
+ * lists would take minutes.
+ */
 const directiveTexts = /(?:[^,[]+|\[[^\][]*\]|\[)+/g
 
 const maximumOf = (level: string | undefined): number => {
@@ -88,10 +94,10 @@ const parseDirective = (text: string): Result.Result<Directive, string> => {
 }
 
 /**
- * Parses a list of directives with commas between them, in the syntax of azure-init (`EnvFilter` of Rust's tracing): a level for everything,
- * `target=level`, a bare target for all its levels, `target[span{field=value}]=level` for what happens inside such a span. Levels are
- * `off`, `error`, `warn`, `info`, `debug`, `trace`, their usual other names (`err`, `warning`, `notice`, …) in any case, or 0 to 5. The failure
- * names the directive that is wrong.
+ * Parses a list of directives with commas between them, in the syntax of azure-init (`EnvFilter` of Rust's tracing): a
+ * level for everything, `target=level`, a bare target for all its levels, `target[span{field=value}]=level` for what
+ * happens inside such a span. Levels are `off`, `error`, `warn`, `info`, `debug`, `trace`, their usual other names
+ * (`err`, `warning`, `notice`, …) in any case, or 0 to 5. The failure names the directive that is wrong.
  */
 export const parse = (text: string): Result.Result<LogFilter, string> => {
   const parts = (text.match(directiveTexts) ?? []).map((part) => part.trim()).filter((part) => part !== "")
@@ -128,8 +134,8 @@ export const atLevel = (level: Level): LogFilter => ({
 })
 
 /**
- * What goes to KVP when nothing else is said: INFO of the agent. azure-init's list (`logging.rs`) also names WARN of other crates and targets
- * inside its own, which let nothing more of ours pass.
+ * What goes to KVP when nothing else is said: INFO of the agent. azure-init's list (`logging.rs`) also names WARN of
+ * other crates and targets inside its own, which let nothing more of ours pass.
  */
 export const kvpDefault: LogFilter = {
   directives: ["libazureinit", "azure_init"].map((target) => ({
@@ -150,8 +156,9 @@ const encloses = (directive: Directive, spans: ReadonlyArray<FilteredSpan>): boo
     ))
 
 /**
- * Whether the filter lets it pass. Each event is judged for itself: a filter that drops a span keeps the graver events inside it. ERROR passes
- * unless the directive that decides says `off`: no failure is silenced by a directive about something else.
+ * Whether the filter lets it pass. Each event is judged for itself: a filter that drops a span keeps the graver events
+ * inside it. ERROR passes unless the directive that decides says `off`: no failure is silenced by a directive about
+ * something else.
  */
 export const passes = (filter: LogFilter, { level, spans, target }: Filtered): boolean => {
   const rank = verbosity[level]
@@ -160,7 +167,10 @@ export const passes = (filter: LogFilter, { level, spans, target }: Filtered): b
   return rank <= (decisive?.maximum ?? verbosity.ERROR)
 }
 
-/** The spans that a line shows, as Rust's tracing does: those that the filter lets pass themselves. All of azure-init's spans are INFO. */
+/**
+ * The spans that a line shows, as Rust's tracing does: those that the filter lets pass themselves. All of azure-init's
+ * spans are INFO.
+ */
 export const visibleSpans = (filter: LogFilter, spans: ReadonlyArray<FilteredSpan>): ReadonlyArray<FilteredSpan> => {
   const [first, second] = filter.directives
   // A level and nothing else, as in nearly every boot.

@@ -31,12 +31,18 @@ const escapeControl = (character: string): string => {
   }
 }
 
-/** Text without control characters, so that nothing logged can forge a line. To look costs a fifth of replacing, and hardly any text has one. */
+/**
+ * Text without control characters, so that nothing logged can forge a line. To look costs a fifth of replacing, and
+ * hardly any text has one.
+ */
 const escape = (text: string): string => control.test(text) ? text.replaceAll(controls, escapeControl) : text
 
 const quote = (text: string): string => `"${escape(/[\\"]/.test(text) ? text.replaceAll(/[\\"]/g, "\\$&") : text)}"`
 
-/** Fields whose text azure-init shows without quotes (`%` of Rust's tracing); here where it is one plain word, so that none can forge a field. */
+/**
+ * Fields whose text azure-init shows without quotes (`%` of Rust's tracing); here where it is one plain word, so that
+ * none can forge a field.
+ */
 const bare = new Set(["authorizedkeysfile", "header", "program", "username"])
 const plainWord = /^[\w./-]+$/
 
@@ -59,8 +65,8 @@ const isPlain = (part: unknown): part is Readonly<Record<string, unknown>> =>
   Predicate.isObject(part) && Object.getPrototypeOf(part) === Object.prototype
 
 /**
- * What an Effect logger is given (`Effect.logInfo("message", { field: value })`) as a message and fields: texts make up the message, records the
- * fields, an error the field `error`, anything else belongs to the message.
+ * What an Effect logger is given (`Effect.logInfo("message", { field: value })`) as a message and fields: texts make up
+ * the message, records the fields, an error the field `error`, anything else belongs to the message.
  */
 export const fromMessage = (message: unknown): Pick<LogRecord, "message" | "fields"> => {
   const texts: Array<string> = []
@@ -109,7 +115,10 @@ export const formatLine = (record: LogRecord): string =>
     ...formatFields(record.fields)
   ].join(" ")
 
-/** A duration in nanoseconds with three digits and a unit, as azure-init's close lines have it: `20.7µs`, `1.54ms`, `116ms`. */
+/**
+ * A duration in nanoseconds with three digits and a unit, as azure-init's close lines have it: `20.7µs`, `1.54ms`,
+ * `116ms`.
+ */
 export const formatElapsed = (nanoseconds: bigint): string => {
   let value = Number(nanoseconds)
   for (const unit of ["ns", "µs", "ms"]) {

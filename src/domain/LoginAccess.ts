@@ -20,7 +20,9 @@ export interface Obstacle {
   readonly detail: string
 }
 
-/** An entry of `/etc/shadow` (shadow(5)). Days count from 1970-01-01; a field that is empty or negative is `undefined`. */
+/**
+ * An entry of `/etc/shadow` (shadow(5)). Days count from 1970-01-01; a field that is empty or negative is `undefined`.
+ */
 export interface ShadowEntry {
   readonly password: string
   readonly lastChange: number | undefined
@@ -53,7 +55,10 @@ export interface LoginState {
   readonly sshd: ReadonlyMap<string, ReadonlyArray<string>> | undefined
 }
 
-/** Programs that end a login at once, wherever they lie (nologin(8), false(1), and what Debian and Fedora give to system accounts). */
+/**
+ * Programs that end a login at once, wherever they lie (nologin(8), false(1), and what Debian and Fedora give to system
+ * accounts).
+ */
 const shellsOfNobody = new Set(["nologin", "false", "true", "sync", "shutdown", "halt"])
 
 const shadowLine = /^[^:]*:([^:]*):(-?\d*):[^:]*:(-?\d*):[^:]*:(-?\d*):(-?\d*):[^:]*$/
@@ -66,13 +71,16 @@ export const parseShadow = (line: string): ShadowEntry | undefined => {
   return { password, lastChange, maximum, inactive, expires }
 }
 
-/** The lowest uid of a person's account, and the highest of a system account, where `login.defs` names none (login.defs(5)). */
+/**
+ * The lowest uid of a person's account, and the highest of a system account, where `login.defs` names none
+ * (login.defs(5)).
+ */
 const usualMinimum = 1000
 const usualSystemMaximum = 999
 
 /**
- * The lowest uid that is no system account's by a `login.defs`: `UID_MIN`, or what follows `SYS_UID_MAX` where that is lower. An image may raise
- * `UID_MIN` when its people have their accounts already.
+ * The lowest uid that is no system account's by a `login.defs`: `UID_MIN`, or what follows `SYS_UID_MAX` where that is
+ * lower. An image may raise `UID_MIN` when its people have their accounts already.
  */
 export const minimumUid = (loginDefs: string): number => {
   const numberOf = (name: string, usual: number) =>
@@ -88,7 +96,10 @@ export const dayOf = (milliseconds: number): number => Math.floor(milliseconds /
 
 const dateOf = (day: number): string => DateTime.formatIsoDateUtc(DateTime.makeUnsafe(day * 86_400_000))
 
-/** `UsePAM` is printed by an sshd that was built with PAM only. Without an answer the default of the distributions counts. */
+/**
+ * `UsePAM` is printed by an sshd that was built with PAM only. Without an answer the default of the distributions
+ * counts.
+ */
 export const usesPam = (sshd: LoginState["sshd"]): boolean => sshd === undefined || sshd.get("usepam")?.[0] === "yes"
 
 /** What sshd's own check of the account and PAM's `pam_unix` say about its entries. */
@@ -129,7 +140,10 @@ const accountObstacles = (state: LoginState): ReadonlyArray<Obstacle> => {
   return found
 }
 
-/** match_pattern of OpenSSH's `match.c`: `*` and `?`. It goes back to the last `*` only, or many of them would take minutes. */
+/**
+ * match_pattern of OpenSSH's `match.c`: `*` and `?`. It goes back to the last `*` only, or many of them would take
+ * minutes.
+ */
 export const matches = (text: string, pattern: string): boolean => {
   let at = 0
   let next = 0
@@ -154,7 +168,10 @@ const userPattern = (text: string): { readonly user: string; readonly host: stri
   return at < 0 ? { user: text, host: "*" } : { user: text.slice(0, at), host: text.slice(at + 1) }
 }
 
-/** The lists of users and groups, in sshd's order. A pattern that names hosts lets in from somewhere, and shuts out from there only. */
+/**
+ * The lists of users and groups, in sshd's order. A pattern that names hosts lets in from somewhere, and shuts out from
+ * there only.
+ */
 const listObstacles = (
   { groups, name }: LoginState,
   values: (keyword: string) => ReadonlyArray<string>

@@ -15,7 +15,9 @@ const item = /\[[^\]]*\]|[^\s[]+/g
 /** Members of the same group in the next source are added; the entry itself stays. */
 const merges = /^\[\s*success\s*=\s*merge\s*\]$/i
 
-/** The sources of a database, from the text of `/etc/nsswitch.conf`; without a line for it, glibc and musl ask the file. */
+/**
+ * The sources of a database, from the text of `/etc/nsswitch.conf`; without a line for it, glibc and musl ask the file.
+ */
 export const sourcesOf = (text: string, database: Database): Sources => {
   const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim())
     .filter((line) => line.split(/[\s:]/)[0] === database)
@@ -34,10 +36,15 @@ const fields: Readonly<Record<Database, RegExp>> = {
   shadow: /^:[^:]*(?::-?\d*){6}:[^:]*$/
 }
 
-/** An entry of a file: its line, `absent`, or `unclear` where only the name service itself can say what it makes of the file. */
+/**
+ * An entry of a file: its line, `absent`, or `unclear` where only the name service itself can say what it makes of the
+ * file.
+ */
 export type Entry = { readonly line: string } | "absent" | "unclear"
 
-/** The entry of this name in the text of a database's file, as its `files` source finds it; of a group, also of this id. */
+/**
+ * The entry of this name in the text of a database's file, as its `files` source finds it; of a group, also of this id.
+ */
 export const entryOf = (text: string, database: Database, key: string): Entry => {
   const lines = text.split("\n")
   // Lines for other sources (passwd(5) of NIS), and blanks that each library treats in its own way.

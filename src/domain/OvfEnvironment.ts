@@ -5,7 +5,10 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 
-/** The OVF environment document of the provisioning disc (`ovf-env.xml`), as given; nothing here has been checked against Linux's rules. */
+/**
+ * The OVF environment document of the provisioning disc (`ovf-env.xml`), as given; nothing here has been checked
+ * against Linux's rules.
+ */
 export interface OvfEnvironment {
   readonly username: Option.Option<string>
   /** `none` when absent, empty, or the `REDACTED` that other agents leave in their copies. */
@@ -41,15 +44,19 @@ export interface OvfProblem {
 /** The longest password that Azure takes for Linux (cloud-init's `helpers/azure.py`). */
 export const maximumPassword = 72
 
-/** Characters that are parsed at a time: the pieces of a whole document of many small elements take sixty times its size. */
+/**
+ * Characters that are parsed at a time: the pieces of a whole document of many small elements take sixty times its
+ * size.
+ */
 const portion = 64 * 1024
 
 /** A real document nests eight deep; far deeper ones are made to exhaust a parser. */
 const maximumDepth = 32
 
 /**
- * The elements that are read, wherever they stand. Of others an element keeps the first one, which says that it holds more than text: a
- * document of 1 MiB has room for 250,000, and a tree of them for none in the memory of the boot runtime.
+ * The elements that are read, wherever they stand. Of others an element keeps the first one, which says that it holds
+ * more than text: a document of 1 MiB has room for 250,000, and a tree of them for none in the memory of the boot
+ * runtime.
  */
 const known: ReadonlySet<string> = new Set([
   "ProvisioningSection",
@@ -89,7 +96,10 @@ const portions = (text: string): ReadonlyArray<string> =>
     (_, index) => text.slice(index * portion, (index + 1) * portion)
   )
 
-/** The document as a tree. Document type declarations are refused: the platform writes none, and they can name files and grow without bound. */
+/**
+ * The document as a tree. Document type declarations are refused: the platform writes none, and they can name files and
+ * grow without bound.
+ */
 const parseTree = (text: string): Effect.Effect<Element, OvfProblem> =>
   Stream.fromIterable(portions(text), { chunkSize: 1 }).pipe(
     Stream.pipeThroughChannel(Xml.decodeString({ maxDepth: maximumDepth })),
@@ -185,7 +195,9 @@ const flag = (parent: Element, name: string): Result.Result<Option.Option<boolea
     })
   )
 
-/** Sections that only tell of pre-provisioning; one that cannot be understood does not cost the rest of the document. */
+/**
+ * Sections that only tell of pre-provisioning; one that cannot be understood does not cost the rest of the document.
+ */
 const optionalFlag = (parent: Element, name: string): boolean =>
   Option.getOrElse(Option.flatten(Result.getSuccess(flag(parent, name))), () => false)
 
@@ -238,9 +250,10 @@ const fromTree = (root: Element): Result.Result<OvfEnvironment, OvfProblem> =>
 /**
  * Decodes `ovf-env.xml`.
  *
- * Names count without their namespace prefix, and only at their place: `Environment` (any name) with `ProvisioningSection` with
- * `LinuxProvisioningConfigurationSet`, and `PlatformSettingsSection` with `PlatformSettings`. The set has to be there, everything in it is optional;
- * what is not known is passed over. Texts are trimmed, except the password.
+ * Names count without their namespace prefix, and only at their place: `Environment` (any name) with
+ * `ProvisioningSection` with `LinuxProvisioningConfigurationSet`, and `PlatformSettingsSection` with
+ * `PlatformSettings`. The set has to be there, everything in it is optional; what is not known is passed over. Texts
+ * are trimmed, except the password.
  */
 export const decodeOvfEnvironment = (text: string): Effect.Effect<OvfEnvironment, OvfProblem> =>
   Effect.flatMap(parseTree(text), (root) => Effect.fromResult(fromTree(root)))

@@ -9,8 +9,8 @@ import type { GroupName } from "./Username.ts"
 export type PlatformSource = "IMDS" | "media"
 
 /**
- * Where a field of the plan comes from. `settings` are the settings files, `default` is what counts where nothing else names a value, and
- * `command line` includes the environment variable that stands for a flag.
+ * Where a field of the plan comes from. `settings` are the settings files, `default` is what counts where nothing else
+ * names a value, and `command line` includes the environment variable that stands for a flag.
  */
 export type Source = PlatformSource | "command line" | "settings" | "default"
 

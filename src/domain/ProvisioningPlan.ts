@@ -14,7 +14,9 @@ import type { GroupName, Username } from "./Username.ts"
 export type PasswordPlan =
   | { readonly _tag: "Lock" }
   | { readonly _tag: "Set"; readonly password: Redacted.Redacted<string> }
-  /** Azure gave a password, and the settings do not allow to set one: the account is locked, its keys let the owner in. */
+  /**
+   * Azure gave a password, and the settings do not allow to set one: the account is locked, its keys let the owner in.
+   */
   | { readonly _tag: "Withheld" }
 
 /** What the administrator's account is to be, and who may log in to it. */
@@ -108,8 +110,8 @@ const whyNoKey = ({ imds, media }: PlanSources): string => {
 }
 
 /**
- * Why nobody could log in with neither a usable key nor a password that counts; `none` when that is what Azure wants: both sources
- * answered, and neither has or promises any.
+ * Why nobody could log in with neither a usable key nor a password that counts; `none` when that is what Azure wants:
+ * both sources answered, and neither has or promises any.
  */
 const whyNoAccess = (
   sources: PlanSources,

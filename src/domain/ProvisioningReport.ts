@@ -9,7 +9,10 @@ export const reportKey = "PROVISIONING_REPORT"
 /** The longest value that the kernel's KVP exchange carries, in bytes of UTF-8 (azure-init's `doc/kvp.md`). */
 export const maximumKvpReport = 1022
 
-/** The longest description that the health endpoint takes, in bytes of UTF-8 (the limit in cloud-init's `helpers/azure.py`). */
+/**
+ * The longest description that the health endpoint takes, in bytes of UTF-8 (the limit in cloud-init's
+ * `helpers/azure.py`).
+ */
 export const maximumHealthDescription = 4096
 
 const agent = `Azure-Init/${version}`
@@ -25,7 +28,10 @@ const encoder = new TextEncoder()
 /** Bytes of UTF-8. */
 const size = (text: string): number => encoder.encode(text).length
 
-/** One field of the record: quoted when it holds the delimiter, a quote or a line break; quotes doubled (azure-init's CSV). */
+/**
+ * One field of the record: quoted when it holds the delimiter, a quote or a line break; quotes doubled (azure-init's
+ * CSV).
+ */
 const encodeField = ([key, value]: Field): string => {
   const text = `${key}=${value}`
   return /[|"\r\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
@@ -45,8 +51,8 @@ const shorten = ([key, value]: Field, room: number): string | undefined => {
 }
 
 /**
- * Fields as one record with `|` between them, at most `maximum` bytes. The fields that do not fit are left out from the end, the
- * first of them is shortened at a character, so that the record stays well-formed.
+ * Fields as one record with `|` between them, at most `maximum` bytes. The fields that do not fit are left out from the
+ * end, the first of them is shortened at a character, so that the record stays well-formed.
  */
 const encode = (fields: ReadonlyArray<Field>, maximum: number): string => {
   let record = ""
@@ -63,7 +69,10 @@ const encode = (fields: ReadonlyArray<Field>, maximum: number): string => {
   return record
 }
 
-/** An instant as the reports show it: RFC 3339 in UTC with `+00:00` (azure-init's `2026-11-23T04:14:07.324692185+00:00`). */
+/**
+ * An instant as the reports show it: RFC 3339 in UTC with `+00:00` (azure-init's
+ * `2026-11-23T04:14:07.324692185+00:00`).
+ */
 const timestampOf = (iso: string): string => iso.replace(/Z$/, "+00:00")
 
 /** What a report says about where and when it was made; `at` is an ISO 8601 instant in UTC. */
@@ -85,8 +94,8 @@ export const success = (context: ReportContext): string =>
 /**
  * The failure report with every failure, at most `maximum` bytes.
  *
- * Fields as azure-init's; VM id, time and URL stand before the free text, so that truncation keeps them. The first failure is `reason`
- * with its supporting pairs; the second is `reason_2` and `error_2`, and so on.
+ * Fields as azure-init's; VM id, time and URL stand before the free text, so that truncation keeps them. The first
+ * failure is `reason` with its supporting pairs; the second is `reason_2` and `error_2`, and so on.
  */
 export const failure = (
   context: ReportContext,

@@ -2,8 +2,8 @@
 export const placeholder = "<redacted>"
 
 /**
- * A part of a secret counts from this many characters on: half of the 12 that Azure asks of an administrator's password, and long enough that
- * ordinary words of a message stay.
+ * A part of a secret counts from this many characters on: half of the 12 that Azure asks of an administrator's
+ * password, and long enough that ordinary words of a message stay.
  */
 const longestKept = 6
 
@@ -34,8 +34,8 @@ export const hide = (needles: Needles, secret: string): void => {
 }
 
 /**
- * Adds what a helper reads from its standard input: each line, and of a line `name:secret`, as chpasswd(8) reads, the secret by itself. The name
- * is none.
+ * Adds what a helper reads from its standard input: each line, and of a line `name:secret`, as chpasswd(8) reads, the
+ * secret by itself. The name is none.
  */
 export const hideInput = (needles: Needles, input: string): void => {
   for (const line of input.split(/[\r\n]/)) {
@@ -49,8 +49,8 @@ export const hideInput = (needles: Needles, input: string): void => {
 const wrapped = /[\r\n][ \t]*/g
 
 /**
- * The text with {@link placeholder} in place of every secret, also of one that was wrapped over several lines, and of every part of a secret with
- * six characters or more.
+ * The text with {@link placeholder} in place of every secret, also of one that was wrapped over several lines, and of
+ * every part of a secret with six characters or more.
  */
 export const redact = (text: string, needles: Needles): string => {
   if (needles.whole.size + needles.words.size === 0) return text

@@ -1,22 +1,28 @@
 import type * as Arr from "effect/Array"
 import * as Runtime from "effect/Runtime"
 
-/** `EX_CONFIG` of sysexits(3): azure-init's exit status when the user is missing or a password is not allowed (`main.rs`). */
+/**
+ * `EX_CONFIG` of sysexits(3): azure-init's exit status when the user is missing or a password is not allowed
+ * (`main.rs`).
+ */
 export const misconfigured = 78
 
 /**
  * What every error of this project offers to the failure report.
  *
- * `reason` is a short stable sentence, the one that azure-init or cloud-init uses where they have one, because Microsoft's
- * troubleshooting pages are keyed on it. `message` says what was tried, on what, and what to do. `supporting` holds
- * further `key=value` pairs of the report, in order; never a secret.
+ * `reason` is a short stable sentence, the one that azure-init or cloud-init uses where they have one, because
+ * Microsoft's troubleshooting pages are keyed on it. `message` says what was tried, on what, and what to do.
+ * `supporting` holds further `key=value` pairs of the report, in order; never a secret.
  */
 export interface Reportable {
   readonly _tag: string
   readonly message: string
   readonly reason: string
   readonly supporting: ReadonlyArray<readonly [key: string, value: string]>
-  /** The exit status of an agent that fails with it, {@link misconfigured} or 1; 1 where an error has none, as in Effect's runtime. */
+  /**
+   * The exit status of an agent that fails with it, {@link misconfigured} or 1; 1 where an error has none, as in
+   * Effect's runtime.
+   */
   readonly [Runtime.errorExitCode]?: number
 }
 

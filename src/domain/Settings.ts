@@ -50,7 +50,8 @@ const section = <Keys>(name: string, keys: Keys): Section<Keys> => ({ _tag: "Sec
  * Every setting: its name in code, its name in the files, its type with unit and bounds, and its default.
  * `SettingsHelp.ts` says what each does, and `npm run generate` writes the documents of both.
  *
- * The defaults are azure-init's (`config.rs`) for its keys. Made when it is first asked for: evaluating this module costs a boot nothing.
+ * The defaults are azure-init's (`config.rs`) for its keys. Made when it is first asked for: evaluating this module
+ * costs a boot nothing.
  */
 export const table = lazily(() => ({
   distribution: key("distribution", optionalName("base", "flatcar"), Option.none()),
@@ -121,5 +122,8 @@ export const makeSettings = (read: <A>(key: Key<A>, section?: string) => A): Set
   return Struct.map(table(), reader())
 }
 
-/** The settings of a host without settings files. Pure, so that bundles leave it out: programs use what they have decoded. */
+/**
+ * The settings of a host without settings files. Pure, so that bundles leave it out: programs use what they have
+ * decoded.
+ */
 export const defaults: Settings = /* @__PURE__ */ makeSettings((key) => key.default)

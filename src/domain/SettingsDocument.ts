@@ -22,8 +22,8 @@ export interface DecodedSettings {
 /**
  * Decodes one table, a settings file's or several merged.
  *
- * Numbers are checked for range and never taken from strings; sections that are not tables are wrong. Keys that are not known
- * are `unknown`, with the known key that looks most like them.
+ * Numbers are checked for range and never taken from strings; sections that are not tables are wrong. Keys that are not
+ * known are `unknown`, with the known key that looks most like them.
  */
 export const decodeSettings = (document: TomlTable): DecodedSettings => {
   const tableOf = (section: string): TomlTable => {

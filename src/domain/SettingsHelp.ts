@@ -18,7 +18,10 @@ export interface OptionalKeyHelp extends KeyHelp {
 
 type HelpOf<A> = A extends Option.Option<unknown> ? OptionalKeyHelp : KeyHelp
 
-/** What each key of the settings does. The documents and the JSON Schema are made of it; no program of a boot imports it. */
+/**
+ * What each key of the settings does. The documents and the JSON Schema are made of it; no program of a boot imports
+ * it.
+ */
 export const settingsHelp: {
   readonly [Name in keyof Settings]: Settings[Name] extends Option.Option<unknown> ? OptionalKeyHelp
     : { readonly [Key in keyof Settings[Name]]: HelpOf<Settings[Name][Key]> }

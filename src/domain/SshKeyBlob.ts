@@ -32,7 +32,10 @@ interface KeyType {
   readonly fields: ReadonlyArray<Field>
 }
 
-/** OpenSSH's PROTOCOL.certkeys: the certificate's type is the key's with `-cert-v01` in it, and always of OpenSSH's domain. */
+/**
+ * OpenSSH's PROTOCOL.certkeys: the certificate's type is the key's with `-cert-v01` in it, and always of OpenSSH's
+ * domain.
+ */
 const withCertificate = (
   name: string,
   fields: ReadonlyArray<Field>,
@@ -45,7 +48,10 @@ const withCertificate = (
 const rsa = ["integer", "rsa modulus"] as const
 const securityKeyEcdsa = [{ curve: "nistp256" }, "text"] as const
 
-/** Every name that OpenSSH takes for a key type, outside and inside a blob, certificates included: the table `keyimpls` of its `sshkey.c`. */
+/**
+ * Every name that OpenSSH takes for a key type, outside and inside a blob, certificates included: the table `keyimpls`
+ * of its `sshkey.c`.
+ */
 const keyTypes: ReadonlyMap<string, KeyType> = new Map([
   ...withCertificate("ssh-ed25519", ["ed25519"]),
   ...withCertificate("ssh-rsa", rsa),
@@ -68,8 +74,9 @@ const keyTypes: ReadonlyMap<string, KeyType> = new Map([
 export const isKeyType = (word: string): boolean => keyTypes.has(word) || word === "ssh-dss"
 
 /**
- * Decodes a key as sshd does (`sshkey_read` of OpenSSH's `sshkey.c`): the structure is whole, the inner type is the outer one, points
- * are on their curve, RSA has 1024 to 16384 bits. White space other than blanks and tabs inside the base64 is dropped. `type` is one of {@link isKeyType}.
+ * Decodes a key as sshd does (`sshkey_read` of OpenSSH's `sshkey.c`): the structure is whole, the inner type is the
+ * outer one, points are on their curve, RSA has 1024 to 16384 bits. White space other than blanks and tabs inside the
+ * base64 is dropped. `type` is one of {@link isKeyType}.
  *
  * Of a certificate it takes the key that it certifies. `ssh-dss` is refused because sshd takes it no longer.
  */
@@ -176,7 +183,10 @@ class Reader {
     return new TextDecoder().decode(this.bytes()).replace(/\0$/, "")
   }
 
-  /** What stands behind the key in a certificate: serial, type, id, principals, two times, options, extensions, reserved, CA key, signature. */
+  /**
+   * What stands behind the key in a certificate: serial, type, id, principals, two times, options, extensions,
+   * reserved, CA key, signature.
+   */
   certificate(): void {
     this.advance(8 + 4)
     this.bytes()

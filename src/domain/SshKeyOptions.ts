@@ -1,8 +1,8 @@
 import * as IpNetwork from "./IpNetwork.ts"
 
 /**
- * Where the options at the start of a line of `authorized_keys` end: at the first blank or tab outside of quotes, as OpenSSH's
- * `sshkey_advance_past_options` finds it. `undefined` when a quote is not closed.
+ * Where the options at the start of a line of `authorized_keys` end: at the first blank or tab outside of quotes, as
+ * OpenSSH's `sshkey_advance_past_options` finds it. `undefined` when a quote is not closed.
  */
 export const endOf = (line: string): number | undefined => {
   let quoted = false
@@ -26,7 +26,10 @@ interface Options {
 /** Checks an option's unquoted value; says what is wrong with it. */
 type Check = (value: string, options: Options, now: number) => string | undefined
 
-/** Options without a value, `true` for those that `no-` may precede: `sshauthopt_parse` of OpenSSH's `auth-options.c`, as of version 10. */
+/**
+ * Options without a value, `true` for those that `no-` may precede: `sshauthopt_parse` of OpenSSH's `auth-options.c`,
+ * as of version 10.
+ */
 const flags: ReadonlyMap<string, boolean> = new Map([
   ["restrict", false],
   ["cert-authority", false],
@@ -84,8 +87,9 @@ const from = (value: string): string | undefined => {
 }
 
 /**
- * A time of day of no zone is the machine's, which is not known here: it has passed everywhere once it has passed 12 hours west of Greenwich.
- * Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH before 10.4 refuses times before 1970.
+ * A time of day of no zone is the machine's, which is not known here: it has passed everywhere once it has passed 12
+ * hours west of Greenwich. Days that a month does not have run over into the next one, as `mktime(3)` has it. OpenSSH
+ * before 10.4 refuses times before 1970.
  */
 const expiry = (value: string, _: Options, now: number): string | undefined => {
   const digits = value.replace(/(Z|UTC)$/i, "")
@@ -144,8 +148,9 @@ export interface GoodOptions {
 }
 
 /**
- * Checks options as sshd does when a key is used: `sshauthopt_parse` of OpenSSH's `auth-options.c`, and of `auth_authorise_keyopts` what depends on nothing
- * but the options and the time (`now`, milliseconds since 1970). Unlike sshd it refuses control characters, a tab aside.
+ * Checks options as sshd does when a key is used: `sshauthopt_parse` of OpenSSH's `auth-options.c`, and of
+ * `auth_authorise_keyopts` what depends on nothing but the options and the time (`now`, milliseconds since 1970).
+ * Unlike sshd it refuses control characters, a tab aside.
  */
 export const check = (text: string, now: number): GoodOptions | BadOptions => {
   if (unprintable.test(text)) return { why: "its options hold a control character" }
@@ -190,5 +195,8 @@ const unknown = (name: string): string => `its option ${shown(name)} is not one 
 /** Enough to find it by. */
 const shown = (text: string): string => text.length > 40 ? `"${text.slice(0, 40)}…"` : `"${text}"`
 
-/** Control characters but the tab, C1, Unicode's line and paragraph separators and directional overrides, and what UTF-8 cannot write. */
+/**
+ * Control characters but the tab, C1, Unicode's line and paragraph separators and directional overrides, and what UTF-8
+ * cannot write.
+ */
 const unprintable = /[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|[^\P{Cc}\t]/u

@@ -42,9 +42,11 @@ export interface DecodedKeys {
 }
 
 /**
- * Decodes a list of texts as IMDS or the OVF environment has them, each a whole `authorized_keys` file: one line, or several with comments and blank
- * lines among them. What sshd would skip in silence or let nobody in with is rejected: an unknown type or option, base64 or a structure that is not whole,
- * a blob of another type, an expired key. A bad line costs no other. A certificate becomes the key that it certifies. A key that is wrapped, as the Azure portal does, is put together again.
+ * Decodes a list of texts as IMDS or the OVF environment has them, each a whole `authorized_keys` file: one line, or
+ * several with comments and blank lines among them. What sshd would skip in silence or let nobody in with is rejected:
+ * an unknown type or option, base64 or a structure that is not whole, a blob of another type, an expired key. A bad
+ * line costs no other. A certificate becomes the key that it certifies. A key that is wrapped, as the Azure portal
+ * does, is put together again.
  */
 export const decodeAll = Effect.fnUntraced(function*(texts: ReadonlyArray<string>) {
   const now = yield* Clock.currentTimeMillis
@@ -107,7 +109,10 @@ const parse = (line: string, now: number): Parsed => {
   }
 }
 
-/** What cannot be printed: control characters, C1, Unicode's line and paragraph separators and directional overrides, and half characters. */
+/**
+ * What cannot be printed: control characters, C1, Unicode's line and paragraph separators and directional overrides,
+ * and half characters.
+ */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 const firstWord = (text: string): string => /^[^ \t]*/.exec(text)?.[0] ?? ""

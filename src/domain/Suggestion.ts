@@ -1,8 +1,8 @@
 import { shorten } from "./TomlTable.ts"
 
 /**
- * Words for the known name that an unknown one was most likely meant to be: most words in common, then fewest edits; all known names when
- * there is neither a common word nor a spelling within two edits.
+ * Words for the known name that an unknown one was most likely meant to be: most words in common, then fewest edits;
+ * all known names when there is neither a common word nor a spelling within two edits.
  */
 export const suggest = (name: string, known: ReadonlyArray<string>): string => {
   const given = shorten(name.toLowerCase(), 60)

@@ -12,8 +12,9 @@ const paint = (text: string, parameters: string): string =>
   parameters === "" ? text : `\u001b[${parameters}m${text}\u001b[0m`
 
 /**
- * One line for a person, without its line feed: the seconds that the agent runs, the level unless it is INFO, the message and its fields,
- * such as `   0.281 WARN The disc is of no use error="…"`. `elapsed` is in nanoseconds. Nothing but its own colours can steer a terminal.
+ * One line for a person, without its line feed: the seconds that the agent runs, the level unless it is INFO, the
+ * message and its fields, such as `   0.281 WARN The disc is of no use error="…"`. `elapsed` is in nanoseconds. Nothing
+ * but its own colours can steer a terminal.
  */
 export const format = (record: LogRecord, elapsed: bigint, coloured: boolean): string => {
   const painted = coloured ? paint : (text: string) => text

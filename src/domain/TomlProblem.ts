@@ -11,7 +11,10 @@ export interface TomlProblem {
 /** Characters of the file that a problem quotes. */
 const longestQuote = 40
 
-/** What a parser of `effect/encoding/Toml` says, as found and expected; `$1` is what it quotes. What is not here is in {@link describe}. */
+/**
+ * What a parser of `effect/encoding/Toml` says, as found and expected; `$1` is what it quotes. What is not here is in
+ * {@link describe}.
+ */
 const sentences: ReadonlyArray<readonly [says: RegExp, found: string, expected: string]> = [
   [/^Invalid value '(.*)'$/s, "$1", "a value, such as \"text\" in quotes, 5, true or [\"a list\"]"],
   [/^Invalid date-time '(.*)'$/s, "$1", "a date or a time of RFC 3339, or text in quotes"],

@@ -1,7 +1,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The VM id as Azure prints it: lower case. It becomes a file name, so it holds hexadecimal digits, letters and hyphens only.
+ * The VM id as Azure prints it: lower case. It becomes a file name, so it holds hexadecimal digits, letters and hyphens
+ * only.
  */
 export const VmId = Schema.String.check(
   Schema.isPattern(/^[a-z0-9-]{1,64}$/, { expected: "at most 64 lower-case letters, digits and '-'" })
@@ -18,8 +19,8 @@ const uuid = /^(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0
 const reverseBytes = (hex: string): string => (hex.match(/../g) ?? []).toReversed().join("")
 
 /**
- * The id in the other byte order: SMBIOS 2.3 (generation 1) and 3.1 (generation 2) differ in the first three groups of a UUID.
- * A text that is no UUID is returned in lower case.
+ * The id in the other byte order: SMBIOS 2.3 (generation 1) and 3.1 (generation 2) differ in the first three groups of
+ * a UUID. A text that is no UUID is returned in lower case.
  */
 export const swapByteOrder = (text: string): string => {
   const groups = uuid.exec(text)

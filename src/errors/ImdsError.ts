@@ -5,7 +5,10 @@ export class ImdsError extends Data.TaggedError("ImdsError")<{
   readonly url: string
   /** What the last attempt met: `http`, `connection`, `timeout`, `document`. */
   readonly kind: "http" | "connection" | "timeout" | "document"
-  /** The last attempt's trouble in words: `HTTP 500`, `connection refused`, `compute.osProfile.adminUsername is missing`. */
+  /**
+   * The last attempt's trouble in words: `HTTP 500`, `connection refused`,
+   * `compute.osProfile.adminUsername is missing`.
+   */
   readonly detail: string
   readonly status?: number
   readonly attempts: number
@@ -37,7 +40,10 @@ export class ImdsError extends Data.TaggedError("ImdsError")<{
   }
 }
 
-/** IMDS had not answered when its grace beside a complete provisioning disc was over; the disc is used alone, so nothing reports this. */
+/**
+ * IMDS had not answered when its grace beside a complete provisioning disc was over; the disc is used alone, so nothing
+ * reports this.
+ */
 export class ImdsLateError extends Data.TaggedError("ImdsLateError")<{
   /** Seconds from the moment when the disc had been read. */
   readonly grace: number

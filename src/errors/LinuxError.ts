@@ -1,6 +1,9 @@
 import * as Data from "effect/Data"
 
-/** The kernel has refused a call. Never reported as it is: the caller knows what the call was for, and makes its own error of it. */
+/**
+ * The kernel has refused a call. Never reported as it is: the caller knows what the call was for, and makes its own
+ * error of it.
+ */
 export class LinuxError extends Data.TaggedError("LinuxError")<{
   /** The system call, such as `openat`. */
   readonly operation: string

@@ -4,9 +4,14 @@ import * as Data from "effect/Data"
 export class MediaError extends Data.TaggedError("MediaError")<{
   /** The device or directory: `/dev/sr0`. */
   readonly device: string
-  /** `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux takes, `unmount` with what was mounted. */
+  /**
+   * `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux
+   * takes, `unmount` with what was mounted.
+   */
   readonly kind: "mount" | "read" | "parse" | "accept" | "unmount"
-  /** What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`. */
+  /**
+   * What was found and what was expected, never a secret: `HostName occurs twice in LinuxProvisioningConfigurationSet`.
+   */
   readonly detail: string
 }> {
   /** cloud-init's texts (`cloudinit/sources/azure/errors.py`). */

@@ -1,7 +1,9 @@
 import * as Data from "effect/Data"
 import * as Runtime from "effect/Runtime"
 
-/** The agent was started by a user who is not root: nothing was done; exit status 1. The executable prints it to stderr. */
+/**
+ * The agent was started by a user who is not root: nothing was done; exit status 1. The executable prints it to stderr.
+ */
 export class NotRootError extends Data.TaggedError("NotRootError")<{
   /** The effective user id, as geteuid(2) gives it. */
   readonly uid: number

@@ -54,7 +54,10 @@ export class InvalidFieldError extends Data.TaggedError("InvalidFieldError")<{
   }
 }
 
-/** Azure gave a password and no key, and the settings do not allow to set passwords: nobody could log in. Exit status 78. */
+/**
+ * Azure gave a password and no key, and the settings do not allow to set passwords: nobody could log in. Exit status
+ * 78.
+ */
 export class PasswordNotAllowedError extends Data.TaggedError("PasswordNotAllowedError")<{ readonly user: string }> {
   /** azure-init's `NonEmptyPassword`. */
   get reason(): string {

@@ -4,7 +4,8 @@ import * as Runtime from "effect/Runtime"
 /**
  * The agent's last word: everything has been reported and logged, and the process ends with `status`.
  *
- * 1 for a failure, 78 (`EX_CONFIG` of sysexits(3)) where azure-init has it: the user is missing, or a password is not allowed.
+ * 1 for a failure, 78 (`EX_CONFIG` of sysexits(3)) where azure-init has it: the user is missing, or a password is not
+ * allowed.
  */
 export class ProvisioningFailed extends Data.TaggedError("ProvisioningFailed")<{
   readonly status: number

@@ -2,8 +2,8 @@ import * as Data from "effect/Data"
 import type * as Redacted from "effect/Redacted"
 
 /**
- * An external command did not do its work: it is missing, ended with an exit status that was not allowed, was killed, or did
- * not end in time. Standard input is never part of the error, since it may carry a secret.
+ * An external command did not do its work: it is missing, ended with an exit status that was not allowed, was killed,
+ * or did not end in time. Standard input is never part of the error, since it may carry a secret.
  */
 export class SubprocessError extends Data.TaggedError("SubprocessError")<{
   /** The argument vector, program first. */

@@ -63,7 +63,8 @@ const concerns = Layer.mergeAll(
 /**
  * Everything put together, for a real host. `config` is the value of `--config`.
  *
- * The settings and the VM id come first, since telemetry and the distribution depend on them; building it talks to nobody.
+ * The settings and the VM id come first, since telemetry and the distribution depend on them; building it talks to
+ * nobody.
  */
 export const layer = (config: Option.Option<string>) =>
   concerns.pipe(

@@ -27,7 +27,9 @@ import type { StandardError } from "./telemetry/standardError.ts"
 export interface Options {
   /** `AZURE_INIT_LOG`: directives for the log file and standard error. */
   readonly logFilter: Option.Option<string>
-  /** `AZURE_INIT_KVP_FILTER`; without it `telemetry.kvp_filter` of the settings counts, and then azure-init's default. */
+  /**
+   * `AZURE_INIT_KVP_FILTER`; without it `telemetry.kvp_filter` of the settings counts, and then azure-init's default.
+   */
   readonly kvpFilter: Option.Option<string>
   /** The VM id as it stands in the keys of KVP records. */
   readonly vmId: string
@@ -38,15 +40,17 @@ export interface Options {
 const flushInterval = "1 second"
 
 /**
- * Logs and spans of everything that it is provided to, in azure-init's formats: the log file and a journal (lines), and KVP (events inside
- * spans, and ends of spans); for a person on standard error the events alone. It replaces Effect's own loggers, which write to stdout.
+ * Logs and spans of everything that it is provided to, in azure-init's formats: the log file and a journal (lines), and
+ * KVP (events inside spans, and ends of spans); for a person on standard error the events alone. It replaces Effect's
+ * own loggers, which write to stdout.
  *
- * Spans bear azure-init's KVP names, `module:function` (`http:request`, `azure_init:provision`), from which the log target and the name in a
- * line follow. Spans of other names, such as those of Effect's HTTP client, leave no trace. Lines are in the log file before the logging call
- * returns, so that their order is that of the events and none is lost; nothing waits for a reader of standard error.
+ * Spans bear azure-init's KVP names, `module:function` (`http:request`, `azure_init:provision`), from which the log
+ * target and the name in a line follow. Spans of other names, such as those of Effect's HTTP client, leave no trace.
+ * Lines are in the log file before the logging call returns, so that their order is that of the events and none is
+ * lost; nothing waits for a reader of standard error.
  *
- * What is queued for KVP is flushed every second and when the scope closes. A failure of a filter, the log file or KVP is itself logged,
- * and never ends the work.
+ * What is queued for KVP is flushed every second and when the scope closes. A failure of a filter, the log file or KVP
+ * is itself logged, and never ends the work.
  */
 export const layer = (options: Options): Layer.Layer<never, never, CurrentSettings | Kvp | Linux | Path.Path> =>
   Layer.effectContext(Effect.gen(function*() {

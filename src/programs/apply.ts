@@ -30,7 +30,9 @@ const loggedStep = <A, E extends Reportable, R>(work: Effect.Effect<A, E, R>): E
     )
   })
 
-/** Runs one step to its end. Its failure, a defect included, is logged and returned; it does not interrupt the others. */
+/**
+ * Runs one step to its end. Its failure, a defect included, is logged and returned; it does not interrupt the others.
+ */
 export const failuresOf = <A, E extends Reportable, R>(
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<Failures, never, R> =>
@@ -103,8 +105,8 @@ const refusalsOf = Effect.fnUntraced(function*(plan: AccountPlan, account: UserA
 /**
  * Does all that the plan says, every branch at once and to its end, and returns what failed.
  *
- * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, what keeps
- * the owner out all the same, hostname.
+ * The order is that of the report, since alerts are keyed on its first reason: user, password, keys, sudo, sshd, what
+ * keeps the owner out all the same, hostname.
  */
 export const applyPlan = Effect.fn("provision:provision")(function*(plan: ProvisioningPlan) {
   const settings = yield* CurrentSettings

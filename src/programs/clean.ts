@@ -8,9 +8,11 @@ import { ProvisioningState } from "../services/ProvisioningState.ts"
 import { SettingsLoaded } from "../services/SettingsLoaded.ts"
 
 /**
- * `azure-init clean [--logs]`: makes the image ready to be captured. Removes the markers of every VM and, when asked, the log file.
+ * `azure-init clean [--logs]`: makes the image ready to be captured. Removes the markers of every VM and, when asked,
+ * the log file.
  *
- * Never talks to Azure. Nothing to remove is a success. Both are tried whatever the other did; what failed is logged, and the exit status is 1.
+ * Never talks to Azure. Nothing to remove is a success. Both are tried whatever the other did; what failed is logged,
+ * and the exit status is 1.
  */
 export const clean = Effect.fnUntraced(function*(options: { readonly logs: boolean }) {
   const loaded = yield* SettingsLoaded

@@ -21,8 +21,8 @@ export interface Environment {
 }
 
 /**
- * Whether the disc alone makes a VM that its owner can log in to. It names the user, has a usable key by value or a password
- * that will be set and taken, and does not say that the VM is pre-provisioned, whose disc is not its owner's.
+ * Whether the disc alone makes a VM that its owner can log in to. It names the user, has a usable key by value or a
+ * password that will be set and taken, and does not say that the VM is pre-provisioned, whose disc is not its owner's.
  */
 const isComplete = Effect.fnUntraced(function*(disc: OvfEnvironment, passwordsAllowed: boolean) {
   if (isPreprovisioned(disc) || !Option.exists(disc.username, Schema.is(Username))) return false
@@ -67,8 +67,8 @@ const logMissing = Effect.fnUntraced(function*({ imds, media }: Environment) {
 /**
  * Asks IMDS and the provisioning media at the same time; the failure of either is an answer.
  *
- * With a complete disc IMDS has `imds.grace_with_media_secs` from the moment when the disc has been read. A late request
- * is interrupted, and its connection closed, before this ends.
+ * With a complete disc IMDS has `imds.grace_with_media_secs` from the moment when the disc has been read. A late
+ * request is interrupted, and its connection closed, before this ends.
  */
 export const getEnvironment: Effect.Effect<Environment, never, CurrentSettings | Imds | ProvisioningMedia> = Effect.gen(
   function*() {

@@ -33,8 +33,9 @@ const split = (lists: ReadonlyArray<string>) => {
 }
 
 /**
- * The administrator's groups: those of the flags, which accumulate, or else of the environment. A wrong name is an error of usage in a flag;
- * in the environment of a boot, where nobody could correct it, it is handed on to be reported.
+ * The administrator's groups: those of the flags, which accumulate, or else of the environment. A wrong name is an
+ * error of usage in a flag; in the environment of a boot, where nobody could correct it, it is handed on to be
+ * reported.
  */
 export const groupsOf = Effect.fnUntraced(function*(flags: ReadonlyArray<string>) {
   if (flags.length === 0) return split(Option.toArray(yield* fromEnvironment("AZURE_INIT_USER_GROUPS")))
@@ -51,7 +52,10 @@ export const groupsOf = Effect.fnUntraced(function*(flags: ReadonlyArray<string>
 export const configOf = (flag: Option.Option<string>) =>
   Option.isSome(flag) ? Effect.succeed(flag) : fromEnvironment("AZURE_INIT_CONFIG")
 
-/** What a boot asks for: no arguments, only the environment. Kept apart from the command line, whose modules a boot need not load. */
+/**
+ * What a boot asks for: no arguments, only the environment. Kept apart from the command line, whose modules a boot need
+ * not load.
+ */
 export const boot = Effect.gen(function*() {
   const invocation: Invocation = {
     _tag: "Provision",

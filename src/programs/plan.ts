@@ -36,7 +36,8 @@ const toError = (failure: PlanFailure<MediaError>): Reportable => {
 }
 
 /**
- * The plan for what the sources said, and what keeps the VM from being Ready, in the order of the report; logs the plan's warnings.
+ * The plan for what the sources said, and what keeps the VM from being Ready, in the order of the report; logs the
+ * plan's warnings.
  *
  * `groups` are those of the command line. Nothing of this touches the host.
  */

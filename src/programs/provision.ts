@@ -23,7 +23,10 @@ import { getEnvironment } from "./environment.ts"
 import { makePlan } from "./plan.ts"
 import { reportFailure, reportInProgress, reportReady } from "./report.ts"
 
-/** An agent that finds another one at work waits this long for it; a first boot takes well under a minute when Azure answers. */
+/**
+ * An agent that finds another one at work waits this long for it; a first boot takes well under a minute when Azure
+ * answers.
+ */
 const lockWait = "60 seconds"
 
 /** What is reported of the names in the environment that no group can have. */
@@ -37,7 +40,8 @@ const wrongGroupsOf = ({ account }: ProvisioningPlan, wrongGroups: ReadonlyArray
   ]
 
 /**
- * From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure wants it.
+ * From the first request to the durable marker of a configured VM; returns what failed, nothing when the VM is as Azure
+ * wants it.
  *
  * The order is that of the report: the plan, the groups of the environment, the work, the provisioning media.
  */
@@ -168,9 +172,9 @@ const configureOrFail = Effect.fnUntraced(function*(
 /**
  * The agent: provisions this VM once, and reports it once.
  *
- * A VM that has been reported is left alone, one that has been configured is only reported. `groups` are the administrator's groups
- * from the command line or the environment, `wrongGroups` what the environment names and no group can be called. Fails, with everything
- * reported and logged, as {@link ProvisioningFailed}.
+ * A VM that has been reported is left alone, one that has been configured is only reported. `groups` are the
+ * administrator's groups from the command line or the environment, `wrongGroups` what the environment names and no
+ * group can be called. Fails, with everything reported and logged, as {@link ProvisioningFailed}.
  */
 export const provision = Effect.fnUntraced(
   function*(groups: ReadonlyArray<GroupName>, wrongGroups: ReadonlyArray<string> = []) {

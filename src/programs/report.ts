@@ -23,7 +23,8 @@ const flush = Effect.gen(function*() {
 /**
  * Tells Azure that the VM is ready, and ends when Azure has accepted it.
  *
- * KVP first and flushed: the host reads it when the health report arrives. Fails when the deadline of the settings has passed.
+ * KVP first and flushed: the host reads it when the health report arrives. Fails when the deadline of the settings has
+ * passed.
  */
 export const reportReady = Effect.fnUntraced(
   function*(vmId: VmId): Effect.fn.Return<void, WireServerError, Kvp | WireServer> {
@@ -57,7 +58,8 @@ export const reportFailure = Effect.fnUntraced(
 /**
  * Tells Azure, when the settings say so, that provisioning is under way, beside the work.
  *
- * The request ends, or its connection is closed, when the scope closes: nothing may reach WireServer after the final report.
+ * The request ends, or its connection is closed, when the scope closes: nothing may reach WireServer after the final
+ * report.
  */
 export const reportInProgress = Effect.fnUntraced(
   function*(vmId: VmId): Effect.fn.Return<void, never, CurrentSettings | Kvp | WireServer | Scope.Scope> {

@@ -33,8 +33,8 @@ export interface DirectoryEntry {
 }
 
 /**
- * An open file or directory, until its scope closes. Its calls are about the file itself, whatever happens to its name. They go to the
- * system at once and hold up everything else for their time, {@link File.sync} excepted.
+ * An open file or directory, until its scope closes. Its calls are about the file itself, whatever happens to its name.
+ * They go to the system at once and hold up everything else for their time, {@link File.sync} excepted.
  */
 export interface File {
   /** The name that it was opened by. */
@@ -55,7 +55,10 @@ export interface File {
   readonly sync: Effect.Effect<void, LinuxError>
   readonly chmod: (mode: number) => Effect.Effect<void, LinuxError>
   readonly chown: (uid: number, gid: number) => Effect.Effect<void, LinuxError>
-  /** Takes an exclusive lock, for which it must be open to write, that ends with the file; `false` when somebody else has it. Never waits. */
+  /**
+   * Takes an exclusive lock, for which it must be open to write, that ends with the file; `false` when somebody else
+   * has it. Never waits.
+   */
   readonly tryLock: Effect.Effect<boolean, LinuxError>
 }
 
@@ -75,8 +78,8 @@ export const show = (place: Place): string =>
 /** Where bytes go without waiting. */
 export interface Output {
   /**
-   * Takes bytes without ever waiting: the number that were taken, 0 when there is no room because nobody reads. Throws a {@link LinuxError}
-   * when they can never be taken, such as when the reader is gone.
+   * Takes bytes without ever waiting: the number that were taken, 0 when there is no room because nobody reads. Throws
+   * a {@link LinuxError} when they can never be taken, such as when the reader is gone.
    */
   readonly write: (bytes: Uint8Array) => number
 }
@@ -87,9 +90,10 @@ export interface StandardOutput {
   readonly stat: Stat | undefined
   readonly isTerminal: boolean
   /**
-   * A descriptor of our own for the same file. The flag for not waiting belongs to the open file description, which is shared with
-   * the caller's processes: a pipe or terminal is opened once more, for a description of its own. A socket cannot be, and is set not
-   * to wait, which is only this end of it. A regular file stays as it is, since its position is shared.
+   * A descriptor of our own for the same file. The flag for not waiting belongs to the open file description, which is
+   * shared with the caller's processes: a pipe or terminal is opened once more, for a description of its own. A socket
+   * cannot be, and is set not to wait, which is only this end of it. A regular file stays as it is, since its position
+   * is shared.
    */
   readonly output: Effect.Effect<Output, never, Scope.Scope>
 }
@@ -125,8 +129,8 @@ export interface ReadOptions {
   /** As of {@link OpenOptions}. */
   readonly noFollow?: boolean
   /**
-   * Of a device that may not answer: everything else goes on meanwhile, and neither interruption nor the end of the process waits for it. For
-   * paths; an entry of an open directory is read at once.
+   * Of a device that may not answer: everything else goes on meanwhile, and neither interruption nor the end of the
+   * process waits for it. For paths; an entry of an open directory is read at once.
    */
   readonly slow?: boolean
 }
@@ -134,8 +138,9 @@ export interface ReadOptions {
 /**
  * The kernel's calls that Effect's own services lack.
  *
- * Files are opened with `O_CLOEXEC`, `O_NOCTTY` and `O_NONBLOCK`, so that a FIFO or a drive in a file's place holds up nobody. Names are
- * UTF-8; only the last part of a path can be kept from being followed, so a caller that does not trust a directory opens it and continues from there.
+ * Files are opened with `O_CLOEXEC`, `O_NOCTTY` and `O_NONBLOCK`, so that a FIFO or a drive in a file's place holds up
+ * nobody. Names are UTF-8; only the last part of a path can be kept from being followed, so a caller that does not
+ * trust a directory opens it and continues from there.
  */
 export class Linux extends Context.Service<Linux, {
   /** The effective user's id, geteuid(2). */
@@ -175,9 +180,9 @@ export class Linux extends Context.Service<Linux, {
   /** sethostname(2) */
   readonly setHostname: (name: string) => Effect.Effect<void, LinuxError>
   /**
-   * mount(2). `ENOMEDIUM` tells of an empty drive, `ENODEV` that the kernel does not know the file system, after it has looked for a module of it.
-   * Everything else goes on meanwhile, and the end of the process does not wait for it. Interruption does not take it back: a drive that
-   * answers late may be mounted all the same.
+   * mount(2). `ENOMEDIUM` tells of an empty drive, `ENODEV` that the kernel does not know the file system, after it has
+   * looked for a module of it. Everything else goes on meanwhile, and the end of the process does not wait for it.
+   * Interruption does not take it back: a drive that answers late may be mounted all the same.
    */
   readonly mount: (options: MountOptions) => Effect.Effect<void, LinuxError>
   /** umount2(2); `lazy` is `MNT_DETACH`: it goes as soon as nobody uses it. Symbolic links are not followed. */

@@ -6,7 +6,9 @@ import type { Username } from "../domain/Username.ts"
 import { PasswordError } from "../errors/PasswordError.ts"
 import { buildAll, firstSuccess } from "./firstOf.ts"
 
-/** The account's password: `lock` bars every password login (and calls nothing when that is so already), `set` sets one. */
+/**
+ * The account's password: `lock` bars every password login (and calls nothing when that is so already), `set` sets one.
+ */
 export class PasswordProvisioner extends Context.Service<PasswordProvisioner, {
   readonly lock: (name: Username) => Effect.Effect<void, PasswordError>
   readonly set: (name: Username, password: Redacted.Redacted<string>) => Effect.Effect<void, PasswordError>

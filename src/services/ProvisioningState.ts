@@ -11,8 +11,9 @@ export type Progress = "unprovisioned" | "configured" | "reported"
 /**
  * What has been configured and what has been reported, for this VM, durable against a power cut.
  *
- * Markers of the same id in the other byte order count; ids are lower case. `clean` removes the markers of every VM and returns their
- * paths. `lock` keeps a second agent out until the scope closes, and waits at most the given time for the first.
+ * Markers of the same id in the other byte order count; ids are lower case. `clean` removes the markers of every VM and
+ * returns their paths. `lock` keeps a second agent out until the scope closes, and waits at most the given time for the
+ * first.
  */
 export class ProvisioningState extends Context.Service<ProvisioningState, {
   readonly progress: (vmId: VmId) => Effect.Effect<Progress>

@@ -13,8 +13,8 @@ export interface Secrets {
 }
 
 /**
- * Secrets with none in them. They are taken apart only when there is a text to look through: custom data may have 64 KiB, and on most boots no helper
- * says anything.
+ * Secrets with none in them. They are taken apart only when there is a text to look through: custom data may have 64
+ * KiB, and on most boots no helper says anything.
  */
 export const make = (): Secrets => {
   const needles = Redaction.nothing()

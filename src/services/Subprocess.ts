@@ -28,15 +28,19 @@ export interface SubprocessResult {
   readonly said?: Redacted.Redacted<string>
 }
 
-/** What a command printed on standard error, to be compared and never to be told: a secret with the word `cannot` must not change what is done. */
+/**
+ * What a command printed on standard error, to be compared and never to be told: a secret with the word `cannot` must
+ * not change what is done.
+ */
 export const saidBy = ({ said, stderr }: Pick<SubprocessResult | SubprocessError, "said" | "stderr">): string =>
   said === undefined ? stderr : Redacted.value(said)
 
 /**
  * Runs one external command with a deadline.
  *
- * The environment holds `PATH` (the standard system directories) and `LC_ALL=C`, nothing else. Arguments and standard error stand
- * in errors and logs, standard input never does, even when a helper repeats it: see `Secrets`. Interruption kills the command.
+ * The environment holds `PATH` (the standard system directories) and `LC_ALL=C`, nothing else. Arguments and standard
+ * error stand in errors and logs, standard input never does, even when a helper repeats it: see `Secrets`. Interruption
+ * kills the command.
  */
 export class Subprocess extends Context.Service<Subprocess, {
   readonly run: (request: SubprocessRequest) => Effect.Effect<SubprocessResult, SubprocessError>

@@ -7,7 +7,10 @@ import type { LoginRefusedError } from "../errors/LoginRefusedError.ts"
 import { UserError, type UserMissingError } from "../errors/UserError.ts"
 import { buildAll, firstSuccess } from "./firstOf.ts"
 
-/** The account, and what of the request could not be had without keeping the account from its owner: groups that do not exist. */
+/**
+ * The account, and what of the request could not be had without keeping the account from its owner: groups that do not
+ * exist.
+ */
 export interface EnsuredAccount {
   readonly account: UserAccount
   readonly problems: ReadonlyArray<UserError>
@@ -16,8 +19,9 @@ export interface EnsuredAccount {
 /**
  * The administrator account.
  *
- * `ensure` creates the account with its home and groups; an account that exists is kept and gets the groups;
- * a system account is refused and not changed. `grantSudo` lets it run everything through sudo without a password. Both may be repeated.
+ * `ensure` creates the account with its home and groups; an account that exists is kept and gets the groups; a system
+ * account is refused and not changed. `grantSudo` lets it run everything through sudo without a password. Both may be
+ * repeated.
  */
 export class UserProvisioner extends Context.Service<UserProvisioner, {
   readonly ensure: (request: UserRequest) => Effect.Effect<

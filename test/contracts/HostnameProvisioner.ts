@@ -33,7 +33,8 @@ export const contract = (name: string, build: Effect.Effect<Subject, never, Scop
         })
       ))
 
-    // Of the same length: the kernel takes a write to its file as the whole name, a plain file below a temporary root would keep the rest.
+    // Of the same length: the kernel takes a write to its file as the whole name, a plain file below a temporary root
+    // would keep the rest.
     it.effect("replaces a name", () =>
       withHostnames((hostnames, subject) =>
         Effect.gen(function*() {

@@ -18,7 +18,10 @@ export interface Subject {
   readonly sudoers: () => ReadonlyArray<string>
 }
 
-/** What every {@link UserProvisioner} does; `build` gives a host with no administrator, the system account `daemon` and the groups `adm` and `video`. */
+/**
+ * What every {@link UserProvisioner} does; `build` gives a host with no administrator, the system account `daemon` and
+ * the groups `adm` and `video`.
+ */
 export const contract = (name: string, build: Effect.Effect<Subject, never, Scope.Scope>) =>
   describe(`UserProvisioner: ${name}`, () => {
     const withUsers = <A, E>(

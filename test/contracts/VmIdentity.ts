@@ -4,7 +4,10 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { VmIdentity } from "../../src/services/VmIdentity.ts"
 
-/** What every {@link VmIdentity} does: `known` is an Azure VM with this id, `unknown` a host whose firmware shows nothing. */
+/**
+ * What every {@link VmIdentity} does: `known` is an Azure VM with this id, `unknown` a host whose firmware shows
+ * nothing.
+ */
 export const contract = (name: string, build: {
   readonly known: (vmId: string) => Effect.Effect<Layer.Layer<VmIdentity>, never, Scope.Scope>
   readonly unknown: Effect.Effect<Layer.Layer<VmIdentity>, never, Scope.Scope>

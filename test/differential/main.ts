@@ -1,8 +1,8 @@
 /**
- * `npm run test:differential [-- --inputs N | --seconds N] [--seed S] [--target T]... [--save DIRECTORY] [--evaluate FILE]`: every decoder of the
- * agent on Node and on the boot runtime; what they answer has to be the same, byte for byte. All fixtures go through every decoder, then N
- * inputs made from them (2,000 without it), spread over the decoders, or as many as fit into the time. `evaluate` is another build of the
- * runtime's. The status is 1 when there is a difference.
+ * `npm run test:differential [-- --inputs N | --seconds N] [--seed S] [--target T]... [--save DIRECTORY] [--evaluate FILE]`:
+ * every decoder of the agent on Node and on the boot runtime; what they answer has to be the same, byte for byte. All
+ * fixtures go through every decoder, then N inputs made from them (2,000 without it), spread over the decoders, or as
+ * many as fit into the time. `evaluate` is another build of the runtime's. The status is 1 when there is a difference.
  */
 import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"

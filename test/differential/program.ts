@@ -1,6 +1,7 @@
 // @effect-diagnostics globalConsole:off
 /**
- * What both engines run: decodes the inputs of a batch, and prints a line for each: its milliseconds, a tab, and the outcome in full.
+ * What both engines run: decodes the inputs of a batch, and prints a line for each: its milliseconds, a tab, and the
+ * outcome in full.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -37,8 +38,8 @@ const open = (name: string): Promise<Run> => {
 }
 
 /**
- * The outcome without what differs between two runs on one engine, where the files are and the server's port; and without the words of two
- * parsers of HTTP for what both refuse.
+ * The outcome without what differs between two runs on one engine, where the files are and the server's port; and
+ * without the words of two parsers of HTTP for what both refuse.
  */
 const lineOf = (exit: Exit.Exit<Outcome>): string => {
   const text = Exit.isSuccess(exit)

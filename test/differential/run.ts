@@ -20,7 +20,10 @@ export interface Difference {
   readonly quickjs: string
 }
 
-/** What came of a target: inputs, those that were taken, differences that {@link isKnown} explains, and the milliseconds of all inputs and of the slowest on both engines. */
+/**
+ * What came of a target: inputs, those that were taken, differences that {@link isKnown} explains, and the milliseconds
+ * of all inputs and of the slowest on both engines.
+ */
 export interface Tally {
   readonly target: string
   inputs: number
@@ -131,7 +134,10 @@ const prepare = async (directory: string, evaluate: string) => {
   }
 }
 
-/** The inputs of a run, a batch at a time: documents first, then what is made of them and of those that had answers of a new kind. */
+/**
+ * The inputs of a run, a batch at a time: documents first, then what is made of them and of those that had answers of a
+ * new kind.
+ */
 class Inputs {
   readonly #pools = new Map<Target, Array<Uint8Array>>()
   readonly #shapes = new Map<Target, Set<string>>()
@@ -200,7 +206,10 @@ export const compare = async (options: Options): Promise<ReadonlyArray<Tally>> =
   const tallies = new Map(options.targets.map(({ name }) => [name, emptyTally(name)]))
   const { answer, close } = await prepare(directory, options.evaluate)
 
-  /** Two answers that differ. What many inputs have left in one engine's memory is no difference: each has another chance, alone. */
+  /**
+   * Two answers that differ. What many inputs have left in one engine's memory is no difference: each has another
+   * chance, alone.
+   */
   const judge = async ({ bytes, target }: Input, answers: ReadonlyArray<string>, tally: Tally): Promise<void> => {
     const isExplained = ([node = "", quickjs = ""]: ReadonlyArray<string>): boolean => {
       if (node === quickjs) return true

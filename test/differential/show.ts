@@ -2,7 +2,10 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import { system } from "../support/natives.ts"
 
-/** Of longer texts and bytes only the beginning is shown, and a digest of all: the boot runtime has no room for many copies of 1 MiB. */
+/**
+ * Of longer texts and bytes only the beginning is shown, and a digest of all: the boot runtime has no room for many
+ * copies of 1 MiB.
+ */
 const longest = 16 * 1024
 
 const digest = (bytes: Uint8Array): string =>

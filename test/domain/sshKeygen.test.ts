@@ -51,8 +51,8 @@ const seconds = 60_000
 const sshdOnly = /option|expiry-time|authority|ssh-dss/
 
 /**
- * Where ours is the stricter or the laxer on purpose: a line in which sshd would skip white space that ssh-keygen does not, and a certificate, which
- * ssh-keygen checks to its end while we take the key in it.
+ * Where ours is the stricter or the laxer on purpose: a line in which sshd would skip white space that ssh-keygen does
+ * not, and a certificate, which ssh-keygen checks to its end while we take the key in it.
  */
 const comparable = (line: string): string => line.trimStart().replaceAll(/[ \t]+/g, " ")
 const certificate = /-cert-v01@openssh\.com/

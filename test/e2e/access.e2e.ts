@@ -1,4 +1,7 @@
-/** Accounts that let nobody in, whatever their keys: the agent says so, sshd shows that it is true, and what the report advises helps. */
+/**
+ * Accounts that let nobody in, whatever their keys: the agent says so, sshd shows that it is true, and what the report
+ * advises helps.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { login, startSshd } from "../../fabric/login.ts"
 import {

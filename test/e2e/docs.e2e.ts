@@ -1,6 +1,6 @@
 /**
- * The documents' blocks that need root, on a throw-away machine that has the repository, writable, as its reader has; test/docs.test.ts holds that no
- * block is left out.
+ * The documents' blocks that need root, on a throw-away machine that has the repository, writable, as its reader has;
+ * test/docs.test.ts holds that no block is left out.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -15,8 +15,8 @@ const which = (tool: string): string =>
   spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim()
 
 /**
- * What the reader has: a repository to write to, npm, an unpacked image. The machine has no network, so that `npm ci` finds everything in place; where
- * nothing has changed `npm run build` is not done again, since it takes half a minute.
+ * What the reader has: a repository to write to, npm, an unpacked image. The machine has no network, so that `npm ci`
+ * finds everything in place; where nothing has changed `npm run build` is not done again, since it takes half a minute.
  */
 const preparation = (image: string): string => `
 mkdir -p /run/layer/upper /run/layer/work /path/to

@@ -252,7 +252,10 @@ describe("the network", () => {
   })
 })
 
-/** A client with one socket: discovers, requests what it is offered, asks for another address, and prints the replies in hexadecimal. */
+/**
+ * A client with one socket: discovers, requests what it is offered, asks for another address, and prints the replies in
+ * hexadecimal.
+ */
 const dhcpClient = write(
   "client.mjs",
   `import { createSocket } from "node:dgram"

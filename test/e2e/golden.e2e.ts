@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs"
 import { decodePool } from "../../src/domain/KvpRecord.ts"
 import { boot, forms, type Host, onMachine, playbook } from "./hosts/overlay.ts"
 
-/** What azure-init left at a first boot without a disc (`test/fixtures/golden`), compared with what we leave at one, structurally. */
+/**
+ * What azure-init left at a first boot without a disc (`test/fixtures/golden`), compared with what we leave at one,
+ * structurally.
+ */
 
 const golden = (name: string) => readFileSync(new URL(`../fixtures/golden/first-boot/${name}`, import.meta.url))
 

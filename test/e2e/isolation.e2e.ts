@@ -1,6 +1,7 @@
 /**
- * The demo changes nothing but its own throw-away machine, wherever it is started. It is started on a throw-away machine itself, so that a demo that
- * does harm does it there; no disc, and so no loop device, which namespaces would share.
+ * The demo changes nothing but its own throw-away machine, wherever it is started. It is started on a throw-away
+ * machine itself, so that a demo that does harm does it there; no disc, and so no loop device, which namespaces would
+ * share.
  */
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -25,7 +26,10 @@ const stateOf = (host: Host): Promise<string> =>
 const dangers = (host: Host): Promise<string> =>
   host.shell("awk '$3 !~ /^(overlay|tmpfs|proc|sysfs|devpts)$/ && $4 !~ /^ro,/' /proc/self/mounts")
 
-/** Runs the demo on a throw-away machine in the way of a script, which gets it as arguments; with what has changed there. */
+/**
+ * Runs the demo on a throw-away machine in the way of a script, which gets it as arguments; with what has changed
+ * there.
+ */
 const demoOn = async (script: string): Promise<Outcome & { readonly before: string; readonly after: string }> => {
   const host = await start({ playbook: usualPlaybook })
   try {

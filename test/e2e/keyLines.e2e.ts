@@ -71,15 +71,18 @@ const logins = async (host: Host, attempts: ReadonlyArray<Attempt>): Promise<Rea
 const keyOf = (line: string): Promise<SshPublicKey | undefined> =>
   Effect.runPromise(Effect.map(decodeAll([line]), ({ keys: [key] }) => key))
 
-/** Not where we differ on purpose: we refuse control characters in options, and skip white space at the start that sshd does not. */
+/**
+ * Not where we differ on purpose: we refuse control characters in options, and skip white space at the start that sshd
+ * does not.
+ */
 const comparable = ({ line }: Attempt): boolean => {
   const key = line.indexOf("ssh-")
   return [line.indexOf("\u0007"), line.indexOf("\r")].every((at) => at < 0 || at > key)
 }
 
 /**
- * A login with the line as it was given succeeds if and only if we take the line for this key; and it succeeds with the line that we write of it.
- * Returns how many logins there were.
+ * A login with the line as it was given succeeds if and only if we take the line for this key; and it succeeds with the
+ * line that we write of it. Returns how many logins there were.
  */
 const compare = async (host: Host, keys: ReadonlyMap<string, string>, attempts: ReadonlyArray<Attempt>) => {
   const verdicts = await Promise.all(attempts.map(async ({ key, line }) => {

@@ -1,6 +1,6 @@
 /**
- * The fault matrix. `MATRIX_REPEAT=50 MATRIX_LOAD=2 npm run test:e2e -- test/e2e/matrix.e2e.ts -t "delay"` tries the selected rows 50 times each,
- * beside two processes that keep a core busy each.
+ * The fault matrix. `MATRIX_REPEAT=50 MATRIX_LOAD=2 npm run test:e2e -- test/e2e/matrix.e2e.ts -t "delay"` tries the
+ * selected rows 50 times each, beside two processes that keep a core busy each.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"

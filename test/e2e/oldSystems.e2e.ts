@@ -23,7 +23,9 @@ import { made, root } from "./hosts/roots.ts"
 
 const executable = agents.executable[0]
 
-/** System calls of x86_64 that came after Linux 4.18 (syscalls(2)) and that libseccomp of Debian 12 knows, by kernel. */
+/**
+ * System calls of x86_64 that came after Linux 4.18 (syscalls(2)) and that libseccomp of Debian 12 knows, by kernel.
+ */
 const newerByKernel = {
   "5.1": "pidfd_send_signal io_uring_setup io_uring_enter io_uring_register",
   "5.2": "open_tree move_mount fsopen fsconfig fsmount fspick",
@@ -42,7 +44,9 @@ const newerByKernel = {
 }
 const newer = Object.values(newerByKernel).join(" ")
 
-/** Runs a command on a machine as on a kernel without these calls: each is answered with ENOSYS, in its helpers as well. */
+/**
+ * Runs a command on a machine as on a kernel without these calls: each is answered with ENOSYS, in its helpers as well.
+ */
 const without = (calls: string, command: ReadonlyArray<string>): ReadonlyArray<string> => [
   "systemd-run",
   "--quiet",

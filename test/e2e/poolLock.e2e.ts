@@ -2,12 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { agents } from "../../fabric/host.ts"
 import { boot, kvpOf, onMachine, playbook } from "./hosts/overlay.ts"
 
-/** The record that the holder of the lock writes first, as the daemon has it: 512 bytes for the key, 2048 for the value. */
+/**
+ * The record that the holder of the lock writes first, as the daemon has it: 512 bytes for the key, 2048 for the value.
+ */
 const recordLength = 2560
 
 /**
- * Does as hv_kvp_daemon does: locks the whole pool by fcntl(2), and by nothing else, and writes a record. Holds the lock for 2 s, and says
- * in /run/size how large the pool was in the end.
+ * Does as hv_kvp_daemon does: locks the whole pool by fcntl(2), and by nothing else, and writes a record. Holds the
+ * lock for 2 s, and says in /run/size how large the pool was in the end.
  */
 const daemon = `
   use Fcntl qw(:DEFAULT :seek);

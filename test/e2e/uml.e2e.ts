@@ -14,7 +14,10 @@ import {
 } from "./hosts/overlay.ts"
 import { onUml, type UmlBoot } from "./hosts/uml.ts"
 
-/** Notes how the kernel shows the disc while it is mounted; without a child of its own, whose start would take longer than the agent reads. */
+/**
+ * Notes how the kernel shows the disc while it is mounted; without a child of its own, whose start would take longer
+ * than the agent reads.
+ */
 const noting = `
 seen() {
   while read -r line; do

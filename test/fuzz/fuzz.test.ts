@@ -6,7 +6,10 @@ import type { Finding } from "./protocol.ts"
 import * as Random from "./random.ts"
 import { targets } from "./targets.ts"
 
-/** Inputs of each target: enough to meet every step of the mutator on every kind of document. `main.ts` runs for as long as is wanted. */
+/**
+ * Inputs of each target: enough to meet every step of the mutator on every kind of document. `main.ts` runs for as long
+ * as is wanted.
+ */
 const count = 150
 
 const shown = (findings: ReadonlyArray<Finding>) => findings.map((finding) => JSON.stringify(finding)).join("\n")

@@ -29,19 +29,28 @@ export interface Summary {
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** The child's heap in MiB: the 40 that it has at rest, the 64 that an input may take, and as much again for what is not yet collected. */
+/**
+ * The child's heap in MiB: the 40 that it has at rest, the 64 that an input may take, and as much again for what is not
+ * yet collected.
+ */
 const heap = 168
 
 /** A child that has more resident memory than this, in KiB, is ended before it takes the machine's. */
 const runaway = 768 * 1024
 
-/** Milliseconds without a new input and without work, after which an input counts as stuck; the agent's own longest wait here is 20 s. */
+/**
+ * Milliseconds without a new input and without work, after which an input counts as stuck; the agent's own longest wait
+ * here is 20 s.
+ */
 const stuckAfter = 40_000
 
 /** In memory where there is such a place: the agent syncs what it writes, and a disk would take most of the time. */
 const base = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 
-/** CPU time of all threads in milliseconds, from clock ticks of 10 ms (proc(5)), and the resident memory in KiB; none for a process that is gone. */
+/**
+ * CPU time of all threads in milliseconds, from clock ticks of 10 ms (proc(5)), and the resident memory in KiB; none
+ * for a process that is gone.
+ */
 const usage = (pid: number): { readonly cpu: number; readonly resident: number } | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1")

@@ -7,10 +7,12 @@ import type { Finding, Tally } from "./protocol.ts"
 import { targets } from "./targets.ts"
 
 /**
- * The long run: `node test/fuzz/main.ts [--seconds N | --count N] [--seed S] [--target T]... [--replay FILE] [--save DIRECTORY]`.
+ * The long run:
+ * `node test/fuzz/main.ts [--seconds N | --count N] [--seed S] [--target T]... [--replay FILE] [--save DIRECTORY]`.
  *
- * Without limits each target runs for 60 seconds. Findings are printed with their inputs in base64, and saved; the status is 1 with a
- * finding. A seed that is not given is chosen and printed, so that a run can be repeated with `--count`.
+ * Without limits each target runs for 60 seconds. Findings are printed with their inputs in base64, and saved; the
+ * status is 1 with a finding. A seed that is not given is chosen and printed, so that a run can be repeated with
+ * `--count`.
  */
 
 const { values } = parseArgs({

@@ -1,9 +1,15 @@
 import type { Random } from "./random.ts"
 
-/** The largest input in bytes; a little over the 1 MiB at which the agent's readers stop, so that their bounds are met as well. */
+/**
+ * The largest input in bytes; a little over the 1 MiB at which the agent's readers stop, so that their bounds are met
+ * as well.
+ */
 export const maximumInput = 1024 * 1024 + 4096
 
-/** Bytes at which decoders change their minds: ends of ranges, NUL, blanks, quotes, and the first bytes of long UTF-8 characters. */
+/**
+ * Bytes at which decoders change their minds: ends of ranges, NUL, blanks, quotes, and the first bytes of long UTF-8
+ * characters.
+ */
 const interestingBytes = [
   0,
   1,
@@ -59,7 +65,10 @@ const interestingNumbers = [
   "99999999999999999999999999999999"
 ]
 
-/** Characters that are trouble in any text: byte order marks, separators, directions, surrogates as UTF-8, and more bytes than letters. */
+/**
+ * Characters that are trouble in any text: byte order marks, separators, directions, surrogates as UTF-8, and more
+ * bytes than letters.
+ */
 const interestingText = [
   "\uFEFF",
   "\u2028",
@@ -198,7 +207,8 @@ export const mutate = (
 }
 
 /**
- * A smaller input for which `bad` still holds: pieces are left out, large ones first, then single bytes made plain. Asks at most `tries` times.
+ * A smaller input for which `bad` still holds: pieces are left out, large ones first, then single bytes made plain.
+ * Asks at most `tries` times.
  */
 export const minimise = async (
   input: Uint8Array,

@@ -15,7 +15,10 @@ const planted = (name: string, bug: () => Effect.Effect<void>): Target => ({
 
 const kept: Array<Uint8Array> = []
 
-/** All of them: a defect, a throw of nobody's, endless work, one input that never ends, too much on the heap, and too much beside it. */
+/**
+ * All of them: a defect, a throw of nobody's, endless work, one input that never ends, too much on the heap, and too
+ * much beside it.
+ */
 export const plantedTargets: ReadonlyArray<Target> = [
   planted("planted-defect", () => Effect.die(new Error("planted"))),
   planted("planted-throw", () =>

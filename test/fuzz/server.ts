@@ -1,6 +1,9 @@
 import * as Net from "node:net"
 
-/** A server on a port of its own of this machine; says its URL. Each connection gets what `answer` gives then, after its first bytes. */
+/**
+ * A server on a port of its own of this machine; says its URL. Each connection gets what `answer` gives then, after its
+ * first bytes.
+ */
 export const serve = (answer: () => Uint8Array): Promise<{ readonly origin: string; readonly close: () => void }> =>
   new Promise((resolve) => {
     const server = Net.createServer((socket) => {

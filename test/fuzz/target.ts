@@ -22,8 +22,8 @@ export interface Target {
   /** Pieces that mean something in this format. */
   readonly words: ReadonlyArray<string>
   /**
-   * Starts what the decoder needs below a directory of its own, and gives the decoder. A promise about the answer that is broken, such as
-   * a key that does not decode to itself, is thrown as an error.
+   * Starts what the decoder needs below a directory of its own, and gives the decoder. A promise about the answer that
+   * is broken, such as a key that does not decode to itself, is thrown as an error.
    */
   readonly open: (
     directory: string,
@@ -32,8 +32,8 @@ export interface Target {
 }
 
 /**
- * The input was taken; `detail` tells kinds of answers apart, to keep inputs that lead to new ones. `whole` is all that the decoder gave and
- * left behind, in which two engines have to agree.
+ * The input was taken; `detail` tells kinds of answers apart, to keep inputs that lead to new ones. `whole` is all that
+ * the decoder gave and left behind, in which two engines have to agree.
  */
 export const value = (detail = "", whole: unknown = undefined): Outcome => ({ _tag: "Value", detail, whole })
 

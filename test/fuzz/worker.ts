@@ -16,7 +16,10 @@ import { maximumParent, maximumPool, shapeOf, shapeOfOutcome } from "./shape.ts"
 import type { Outcome, Target } from "./target.ts"
 import { targets } from "./targets.ts"
 
-/** The child of a run: makes inputs, runs decoders on them, and says what became of them. The parent watches its time and memory. */
+/**
+ * The child of a run: makes inputs, runs decoders on them, and says what became of them. The parent watches its time
+ * and memory.
+ */
 
 const job: Protocol.Job = JSON.parse(process.argv[2] ?? "")
 

@@ -143,7 +143,8 @@ describe("Kvp: live", () => {
       writeFileSync(poolOf(root), bytes)
     }))
 
-  // The helper is a real process with a real deadline: a clock that the test moves could pass it before the helper has answered.
+  // The helper is a real process with a real deadline: a clock that the test moves could pass it before the helper has
+  // answered.
   it.live("waits until another process releases the pool's lock", () =>
     withHost(({ kvp, pool }) =>
       Effect.gen(function*() {

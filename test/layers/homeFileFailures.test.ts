@@ -21,7 +21,10 @@ describe("writeUserFile: a disk that fails", () => {
     readlink: /^read$/,
     rename: /^rename$/
   }
-  /** An open that fails when a file is compared means that the file is written; one that fails to close or to be removed costs nothing. */
+  /**
+   * An open that fails when a file is compared means that the file is written; one that fails to close or to be removed
+   * costs nothing.
+   */
   const harmless = /^(open \S+\/authorized_keys$|fstat \S+\/authorized_keys$|close |rm )/
   const scenario = Effect.map(home, (root) => {
     symlinkSync("/home", `${root}/users`)

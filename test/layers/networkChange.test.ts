@@ -14,7 +14,10 @@ import { platformSettings } from "../support/platformSettings.ts"
 
 const wireserver = { retryInterval: Duration.seconds(2), totalRetryTimeout: Duration.seconds(60) }
 
-/** When the requests were made, in milliseconds, where the first one fails with this code and the network changes at these times. */
+/**
+ * When the requests were made, in milliseconds, where the first one fails with this code and the network changes at
+ * these times.
+ */
 const requestsAt = (code: string, ...changes: ReadonlyArray<number>) =>
   Effect.gen(function*() {
     const http = HttpScript.make([{ error: code }, { error: code }, {}])

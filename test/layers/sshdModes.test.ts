@@ -9,7 +9,9 @@ import { diskError, watchFiles } from "../support/watchedFiles.ts"
 
 const usage = { exitCode: 1, stderr: "unknown option -- G\nOpenSSH_9.2p1\nusage: sshd [-46DdeiqTtV]" }
 
-/** Asks an sshd before 9.3 that wants its run-time directory, then a host key; a call that starts with `failing` fails. */
+/**
+ * Asks an sshd before 9.3 that wants its run-time directory, then a host key; a call that starts with `failing` fails.
+ */
 const asking = (failing?: (root: string) => string) =>
   Effect.scoped(Effect.gen(function*() {
     const root = realpathSync(yield* temporaryRoot)

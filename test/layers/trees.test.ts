@@ -23,7 +23,10 @@ import { linux as layer } from "../support/watchedFiles.ts"
 /** What is done just before a call of a copy or removal, such as `open /path`. */
 type Before = (call: string) => void
 
-/** The platform's calls, of which those that make, own or set modes are noted with all that they are told; owners stay as they are. */
+/**
+ * The platform's calls, of which those that make, own or set modes are noted with all that they are told; owners stay
+ * as they are.
+ */
 const noting = (linux: Linux["Service"], calls: Array<string>, before: Before): Linux["Service"] => {
   const note = (call: string, place: Place, told: unknown = "") =>
     Effect.sync(() => {
@@ -58,7 +61,10 @@ const noting = (linux: Linux["Service"], calls: Array<string>, before: Before): 
 
 const owner = { uid: 54321, gid: 12345 }
 
-/** A directory with a directory, a file and a link to a file outside; works on it, and gives the calls without the root's name. */
+/**
+ * A directory with a directory, a file and a link to a file outside; works on it, and gives the calls without the
+ * root's name.
+ */
 const inTree = <A>(
   work: (linux: Linux["Service"], root: string) => Effect.Effect<A, LinuxError, Scope.Scope>,
   before: (root: string) => Before = () => () => undefined

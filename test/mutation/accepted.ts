@@ -10,7 +10,9 @@ export interface Accepted {
   readonly because: { readonly equivalent: string } | { readonly endToEnd: string }
 }
 
-/** Mutants of one file that behave the same, and why: a part of the line, and what stands in the place of the source. */
+/**
+ * Mutants of one file that behave the same, and why: a part of the line, and what stands in the place of the source.
+ */
 const same = (
   file: string,
   equivalent: string,

@@ -9,8 +9,9 @@ import { modeMutator, mutateModes } from "./modes.ts"
 import { judge, print } from "./report.ts"
 
 /**
- * Mutates the agent and counts what the unit tests notice: `npm run mutation -- [--concurrency N] [FILE…]`, every file of `domain/`,
- * `programs/`, `layers/live/` and `layers/linux/` without one. Ends with 1 when the score is too low, or a line that guards something has a survivor.
+ * Mutates the agent and counts what the unit tests notice: `npm run mutation -- [--concurrency N] [FILE…]`, every file
+ * of `domain/`, `programs/`, `layers/live/` and `layers/linux/` without one. Ends with 1 when the score is too low, or
+ * a line that guards something has a survivor.
  */
 
 if (process.getuid?.() === 0 || wayOut() !== undefined) {

@@ -7,8 +7,8 @@ export const otherModes = (mode: number): ReadonlyArray<number> => [0o040, 0o020
 export const modeMutator = "FileMode"
 
 /**
- * Has Stryker mutate permission bits, which are the numbers that are written in octal: by itself it mutates no number. It has no way to add a mutator,
- * so this one goes into its own list.
+ * Has Stryker mutate permission bits, which are the numbers that are written in octal: by itself it mutates no number.
+ * It has no way to add a mutator, so this one goes into its own list.
  */
 export const mutateModes = (): void => {
   allMutators.push({

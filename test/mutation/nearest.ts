@@ -19,9 +19,10 @@ const suitesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
 const roomOf = (path: string): number => rooms.findIndex((room) => path.includes(`/test/${room}/`))
 
 /**
- * The suites that have to notice a mutant of these files, of those that depend on them. A mutant of a layer belongs to the suites that begin with its
- * file's name, where there are some; one of the domain or the programs to any suite but those of the layers. The layers' suites together take
- * half a minute, too long for each of some thousand mutants. The suites of the file's own name come first: most mutants end there.
+ * The suites that have to notice a mutant of these files, of those that depend on them. A mutant of a layer belongs to
+ * the suites that begin with its file's name, where there are some; one of the domain or the programs to any suite but
+ * those of the layers. The layers' suites together take half a minute, too long for each of some thousand mutants. The
+ * suites of the file's own name come first: most mutants end there.
  */
 export const nearest = <A>(mutated: ReadonlyArray<string>, suites: ReadonlyArray<A>, pathOf: (suite: A) => string) => {
   const own = (suite: A) =>

@@ -40,7 +40,10 @@ const least: Readonly<Record<string, number>> = { "src/domain": 90, "src/program
 /** What hides secrets, every line of it. */
 const redaction = "src/domain/Redaction.ts"
 
-/** A line of a live layer, in the words of the service `Linux`, that guards ownership, modes, links, durability, secrets or limits. */
+/**
+ * A line of a live layer, in the words of the service `Linux`, that guards ownership, modes, links, durability, secrets
+ * or limits.
+ */
 const guards =
   /\be?[ug]id\b|trusted|owner|chown|chmod|mode\b|0o[0-7]+|O_[A-Z]+|noFollow|exclusive|lstat|readlink|[sS]ymbolic|link|(?<!Effect\.)sync\b|rename|[rR]edact|[pP]assword|secret|[mM]ax(imum)?[A-Z]?|limit|deadline/
 
@@ -60,7 +63,9 @@ const isSurvivor = ({ status }: Mutant): boolean => status === "Survived" || sta
 const percent = ({ killed, survived }: Score): number =>
   killed + survived === 0 ? 100 : 100 * killed / (killed + survived)
 
-/** Counts the mutants; `whole` when every file was mutated, so that an entry of the list without a survivor is a fault. */
+/**
+ * Counts the mutants; `whole` when every file was mutated, so that an entry of the list without a survivor is a fault.
+ */
 export const judge = (
   mutants: ReadonlyArray<Mutant>,
   whole: boolean,

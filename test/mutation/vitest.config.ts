@@ -2,8 +2,9 @@ import { defineConfig } from "vitest/config"
 import { Nearest } from "./nearest.ts"
 
 /**
- * The suites that notice a mutant of the agent. Those that read the sources as text, or start processes of their own that load them, cannot.
- * Without isolation Effect is loaded once for each mutant and not once for each file, which is ten times as fast.
+ * The suites that notice a mutant of the agent. Those that read the sources as text, or start processes of their own
+ * that load them, cannot. Without isolation Effect is loaded once for each mutant and not once for each file, which is
+ * ten times as fast.
  */
 export default defineConfig({
   cacheDir: "/tmp/vite",

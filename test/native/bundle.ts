@@ -28,8 +28,8 @@ const replaced: Readonly<Record<string, string>> = {
 }
 
 /**
- * Writes a program for the boot runtime as one file: `Platform.ts`, vitest and some of `node:*` replaced, the Web's globals before everything
- * else. `source` is its main module. Rejects when it imports what the runtime does not have.
+ * Writes a program for the boot runtime as one file: `Platform.ts`, vitest and some of `node:*` replaced, the Web's
+ * globals before everything else. `source` is its main module. Rejects when it imports what the runtime does not have.
  */
 export const bundle = async (source: string, outfile: string): Promise<void> => {
   const entry = "\0entry"

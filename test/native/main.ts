@@ -1,6 +1,6 @@
 /**
- * `npm run test:native [-- FILE... [-t NAME]]`: unit tests on the boot runtime. Each file is bundled with `Platform.ts`, `vitest` and some of
- * `node:*` replaced, and run by `runtime`'s `evaluate`.
+ * `npm run test:native [-- FILE... [-t NAME]]`: unit tests on the boot runtime. Each file is bundled with
+ * `Platform.ts`, `vitest` and some of `node:*` replaced, and run by `runtime`'s `evaluate`.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"

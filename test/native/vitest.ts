@@ -1,7 +1,8 @@
 // @effect-diagnostics globalTimers:off globalConsole:off
 /**
- * The part of vitest's API that the unit tests and `@effect/vitest` use, for the boot runtime: tests of a file run one after the other, and
- * each prints a line of TAP. What is not here is missing on purpose, so that a test that uses it does not build.
+ * The part of vitest's API that the unit tests and `@effect/vitest` use, for the boot runtime: tests of a file run one
+ * after the other, and each prints a line of TAP. What is not here is missing on purpose, so that a test that uses it
+ * does not build.
  */
 export { assert } from "chai"
 

@@ -63,7 +63,10 @@ interface Script {
   readonly allowPasswords?: boolean
 }
 
-/** Asks both sources; whose metadata is used, when that is known, how the request to IMDS ended, the warnings and what is for a debugger. */
+/**
+ * Asks both sources; whose metadata is used, when that is known, how the request to IMDS ended, the warnings and what
+ * is for a debugger.
+ */
 const ask = Effect.fnUntraced(function*(script: Script) {
   const { imdsAt, mediaAt = 0, media = Option.some(complete) } = script
   const warnings: Array<unknown> = []

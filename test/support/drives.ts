@@ -21,8 +21,9 @@ export const failing = (code: string): Effect.Effect<never, LinuxError> =>
 export type Program = (type: string) => FakeSubprocess.Answer
 
 /**
- * A host whose drives have these discs, by their devices: mounting one fills the directory, unmounting empties it. `lines` are the calls, the
- * root left out: `mount udf /dev/sr0 DIRECTORY`, `unmount DIRECTORY`, `unmount lazily DIRECTORY`, `eject /dev/sr0`, and the commands that were run.
+ * A host whose drives have these discs, by their devices: mounting one fills the directory, unmounting empties it.
+ * `lines` are the calls, the root left out: `mount udf /dev/sr0 DIRECTORY`, `unmount DIRECTORY`,
+ * `unmount lazily DIRECTORY`, `eject /dev/sr0`, and the commands that were run.
  */
 export const drives = (
   root: string,

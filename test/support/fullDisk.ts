@@ -10,8 +10,8 @@ import { pathsBelow } from "./host.ts"
 import { platformSettings } from "./platformSettings.ts"
 
 /**
- * A process of its own, which the tests run where no file may grow beyond a few KiB: logs much, offers KVP records, and prints how the flush
- * of these ended.
+ * A process of its own, which the tests run where no file may grow beyond a few KiB: logs much, offers KVP records, and
+ * prints how the flush of these ended.
  */
 const [, , root = ""] = process.argv
 

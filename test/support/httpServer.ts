@@ -14,8 +14,8 @@ export interface Served {
 }
 
 /**
- * A server on loopback that writes the same bytes to every connection as soon as it has sent something, and leaves it open: what a client
- * sends is seen exactly as it is.
+ * A server on loopback that writes the same bytes to every connection as soon as it has sent something, and leaves it
+ * open: what a client sends is seen exactly as it is.
  */
 export const serve = (answer: string): Effect.Effect<Served, never, Scope.Scope> =>
   Effect.map(
@@ -45,8 +45,8 @@ export const serve = (answer: string): Effect.Effect<Served, never, Scope.Scope>
   )
 
 /**
- * The address of a server on loopback that accepts no connection, its queue of waiting ones full: the kernel leaves whoever connects
- * without an answer, as an address that is not there would.
+ * The address of a server on loopback that accepts no connection, its queue of waiting ones full: the kernel leaves
+ * whoever connects without an answer, as an address that is not there would.
  */
 export const fullServer: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function*() {
   const port = yield* Effect.map(

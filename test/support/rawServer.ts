@@ -1,9 +1,9 @@
 // @effect-diagnostics globalTimers:off
 /**
- * `rawServer.ts ANSWERS`: a server on loopback that writes bytes, whether they are HTTP or not, for clients that cannot have it in their own
- * process. ANSWERS is a record in JSON: the path of a request, without the slash, to what is written, a character for a byte. After that the
- * connection is ended; `hang:` before it leaves it open, `reset:` resets it. `/seen` answers with the request before, as it came.
- * Prints its port.
+ * `rawServer.ts ANSWERS`: a server on loopback that writes bytes, whether they are HTTP or not, for clients that cannot
+ * have it in their own process. ANSWERS is a record in JSON: the path of a request, without the slash, to what is
+ * written, a character for a byte. After that the connection is ended; `hang:` before it leaves it open, `reset:`
+ * resets it. `/seen` answers with the request before, as it came. Prints its port.
  */
 import { createServer } from "node:net"
 

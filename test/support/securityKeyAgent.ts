@@ -1,6 +1,7 @@
 /**
- * An ssh-agent with two security keys made of software, one of each type, whose user is always present and verified: OpenSSH's PROTOCOL.agent and
- * PROTOCOL.u2f. Writes `sk-ed25519.pub` and `sk-ecdsa.pub` into a directory, listens at `agent` in it, and then says `ready`.
+ * An ssh-agent with two security keys made of software, one of each type, whose user is always present and verified:
+ * OpenSSH's PROTOCOL.agent and PROTOCOL.u2f. Writes `sk-ed25519.pub` and `sk-ecdsa.pub` into a directory, listens at
+ * `agent` in it, and then says `ready`.
  *
  *     node securityKeyAgent.ts DIRECTORY
  */

@@ -9,7 +9,10 @@ import { CurrentSettings } from "../../src/services/CurrentSettings.ts"
 import { pathsBelow } from "./host.ts"
 import { platformSettings } from "./platformSettings.ts"
 
-/** A process of its own, which logs more than a pipe holds to standard error, and then ends, or waits when there is a second argument. */
+/**
+ * A process of its own, which logs more than a pipe holds to standard error, and then ends, or waits when there is a
+ * second argument.
+ */
 const [, , root = "", wait] = process.argv
 
 const work = Effect.gen(function*() {

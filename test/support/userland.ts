@@ -9,8 +9,8 @@ export const owner = process.getuid?.() === 0
   : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
 /**
- * The commands of shadow-utils, BusyBox, sudo and systemd that the agent calls, working on the files below `root`: what one call does, the
- * next one sees. `answer` comes first and may answer a call itself.
+ * The commands of shadow-utils, BusyBox, sudo and systemd that the agent calls, working on the files below `root`: what
+ * one call does, the next one sees. `answer` comes first and may answer a call itself.
  */
 export const userland = (
   root: string,

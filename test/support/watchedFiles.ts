@@ -10,7 +10,10 @@ import { type File, Linux, type Place, type Stat } from "../../src/services/Linu
 
 /** What {@link watchFiles} changes. */
 export interface Watch {
-  /** The owner that `stat` and `lstat` show for a path, where only root could make one; the real one where it is `undefined`. */
+  /**
+   * The owner that `stat` and `lstat` show for a path, where only root could make one; the real one where it is
+   * `undefined`.
+   */
   readonly ownerOf?: (path: string) => { readonly uid?: number; readonly gid?: number } | undefined
   /** Comes just before a call; what it throws is the call's failure. */
   readonly before?: (call: string) => void
@@ -156,8 +159,8 @@ export const linux: Layer.Layer<Linux | Path.Path> = Layer.effect(Linux, Linux.u
 )
 
 /**
- * Notes the calls of {@link linux} while the scope is open, in order, as `sync /path`; an open that may make the file is `create /path 600`. The
- * calls still do their work on real files.
+ * Notes the calls of {@link linux} while the scope is open, in order, as `sync /path`; an open that may make the file
+ * is `create /path 600`. The calls still do their work on real files.
  */
 export const watchFiles = (watch: Watch = {}): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> => {
   const own: Watching = { ...watch, calls: [] }

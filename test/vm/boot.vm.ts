@@ -1,6 +1,6 @@
 /**
- * A real boot of an emulated VM with the agent's own unit: firmware, kernel, udev, an optical drive with a disc, systemd, DHCP, sshd. What
- * namespaces can show is in test/e2e; here is what they cannot.
+ * A real boot of an emulated VM with the agent's own unit: firmware, kernel, udev, an optical drive with a disc,
+ * systemd, DHCP, sshd. What namespaces can show is in test/e2e; here is what they cannot.
  */
 import { assert, it } from "@effect/vitest"
 import { readPool } from "../../fabric/kvp.ts"
@@ -42,7 +42,10 @@ const requestsTo = (vm: Vm): ReadonlyArray<string> =>
     `${endpoint} ${method} ${target} ${body === "" ? "-" : body} ${answered}`
   )
 
-/** What these scripts print when root runs them in the VM, after its boot has come to its end: all in one login, for each costs seconds. */
+/**
+ * What these scripts print when root runs them in the VM, after its boot has come to its end: all in one login, for
+ * each costs seconds.
+ */
 const ask = async <Name extends string>(
   vm: Vm,
   credential: Credential,
@@ -144,14 +147,16 @@ it("generation 1: provisioned from IMDS and the disc in the drive, the owner log
     assert.strictEqual(first.kernel, "UDF-fs: INFO Mounting volume 'rd_rdfe'", "the kernel's own driver read the disc")
     assert.isTrue(await vm.ejected(), "the disc is ejected")
     assert.strictEqual(first.tag, "7783-7084-3265-9085-8269-3286-77")
-    // What SMBIOS of generation 1 shows is in the other byte order, and everything that the agent tells and writes is as Azure prints it.
+    // What SMBIOS of generation 1 shows is in the other byte order, and everything that the agent tells and writes is
+    // as Azure prints it.
     assert.strictEqual(first.uuid, "3e7c1c9f-405a-7e4b-9d0b-0f6f2c9a7e11")
     assert.match(first.address, /^eth0 +UP +10\.0\.0\.4\/24/)
     const pool = readPool(Buffer.from(first.pool, "base64"))
     assert.deepStrictEqual(pool.problems, [])
     assert.match(pool.report ?? "", new RegExp(`^result=success\\|.*\\|vm_id=${vmId}\\|`))
 
-    // sshd and the agent start side by side; neither waits for the other's end, but the boot is not over before the agent is.
+    // sshd and the agent start side by side; neither waits for the other's end, but the boot is not over before the
+    // agent is.
     assert.isBelow(Math.abs(Number(first.agentStart) - Number(first.sshStart)), 5_000_000)
     assert.isBelow(Number(first.sshActive), Number(first.agentActive))
     assert.isBelow(Number(first.agentActive), Number(first.multiUser))

@@ -43,7 +43,8 @@ impl Helpers {
     }
 }
 
-/// Does `work` on a thread of its own and hands its result to `callback` in a later turn; work that could not even begin fails there too.
+/// Does `work` on a thread of its own and hands its result to `callback` in a later turn; work that could not even
+/// begin fails there too.
 pub fn offload<T, W>(callback: Callback<Done>, work: Result<W, Errno>) -> Ticket
 where
     T: for<'js> Outcome<'js> + Send + 'static,

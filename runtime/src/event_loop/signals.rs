@@ -52,7 +52,8 @@ impl Signals {
     }
 }
 
-/// Hears of ending children from here on. A parent that ignores SIGCHLD has us ignore it too, and then nobody could wait.
+/// Hears of ending children from here on. A parent that ignores SIGCHLD has us ignore it too, and then nobody could
+/// wait.
 pub fn expect_children() -> Result<(), Errno> {
     LOOP.with_borrow_mut(|state| {
         if !state.signals.children {

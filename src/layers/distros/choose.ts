@@ -9,8 +9,8 @@ import * as Flatcar from "./Flatcar.ts"
 const distributions = { base: Base.layer, flatcar: Flatcar.layer }
 
 /**
- * The distribution that the settings name, otherwise the one of `/etc/os-release`: its `ID` first, then `ID_LIKE` in order (os-release(5)).
- * Every host that is not known is `base`.
+ * The distribution that the settings name, otherwise the one of `/etc/os-release`: its `ID` first, then `ID_LIKE` in
+ * order (os-release(5)). Every host that is not known is `base`.
  */
 export const choose = Effect.fnUntraced(function*(settings: Settings) {
   if (Option.isSome(settings.distribution)) return distributions[settings.distribution.value]

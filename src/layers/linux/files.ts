@@ -54,15 +54,19 @@ export interface Files {
   readonly exists: (place: Place) => Effect.Effect<boolean>
   /** Makes the entries of a directory durable, after a file in it was created, renamed or removed. */
   readonly syncDirectory: (path: string) => Effect.Effect<void, FileError>
-  /** Makes a directory and those above it that are missing, all with this mode less the umask; gives the topmost that was made. */
+  /**
+   * Makes a directory and those above it that are missing, all with this mode less the umask; gives the topmost that
+   * was made.
+   */
   readonly makeDirectories: (path: string, mode: number) => Effect.Effect<string | undefined, FileError>
   /** Removes what is no directory, if it is there. */
   readonly remove: (place: Place) => Effect.Effect<void, FileError>
   /**
    * Replaces a file so that at every instant, power cut included, it has its old or its new content, whole.
    *
-   * The content goes to a new file of the same directory (hidden, `O_EXCL`, which follows no link); mode and owner are set on the open file; it
-   * is synced, checked, renamed, and the directory is synced. A symbolic link at `place` is replaced, never followed.
+   * The content goes to a new file of the same directory (hidden, `O_EXCL`, which follows no link); mode and owner are
+   * set on the open file; it is synced, checked, renamed, and the directory is synced. A symbolic link at `place` is
+   * replaced, never followed.
    */
   readonly writeAtomic: (
     place: Place,

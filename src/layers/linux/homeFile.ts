@@ -6,7 +6,9 @@ import { type Entry, Linux, show } from "../../services/Linux.ts"
 import { files } from "./files.ts"
 import { giveTo, look, moveAside, walkTo } from "./homeWalk.ts"
 
-/** The paths that {@link writeUserFile} wrote, for relabelling: the directory when it lies below the home, and the file. */
+/**
+ * The paths that {@link writeUserFile} wrote, for relabelling: the directory when it lies below the home, and the file.
+ */
 export type Written = ReadonlyArray<string>
 
 const encoder = new TextEncoder()
@@ -30,10 +32,11 @@ const isRight = (
   }).pipe(Effect.scoped, Effect.orElseSucceed(() => false))
 
 /**
- * Makes what writes a file of the user's, mode 0600, that sshd's StrictModes accepts. `path` is absolute, without the `root` prefix.
+ * Makes what writes a file of the user's, mode 0600, that sshd's StrictModes accepts. `path` is absolute, without the
+ * `root` prefix.
  *
- * {@link walkTo} leads to its directory, which becomes the user's, 0700, when it lies below the home. A symbolic link in place of the file
- * is replaced, a directory moved aside. Nothing is written when the file is right already.
+ * {@link walkTo} leads to its directory, which becomes the user's, 0700, when it lies below the home. A symbolic link
+ * in place of the file is replaced, a directory moved aside. Nothing is written when the file is right already.
  */
 export const writeUserFile: Effect.Effect<
   (root: string, account: UserAccount, path: string, content: string) => Effect.Effect<Written, FileError>,

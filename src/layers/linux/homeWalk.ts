@@ -24,7 +24,10 @@ interface Walk {
   readonly account: UserAccount
   /** `undefined` for an account whose home does not exist. */
   readonly home: Stat | undefined
-  /** The first directory outside the home that others can write; the fault of the file only when it lies outside as well. */
+  /**
+   * The first directory outside the home that others can write; the fault of the file only when it lies outside as
+   * well.
+   */
   exposed: string | undefined
 }
 
@@ -133,13 +136,14 @@ const homeOf = (linux: Linux["Service"], root: string, account: UserAccount, pat
 const components = (path: string): Array<string> => path.split("/").filter((name) => name !== "")
 
 /**
- * Walks to the directory of `path` (absolute, without the `root` prefix), from the root, one open directory after the other, so that nobody
- * can swap one on the way; makes what is missing.
+ * Walks to the directory of `path` (absolute, without the `root` prefix), from the root, one open directory after the
+ * other, so that nobody can swap one on the way; makes what is missing.
  *
- * - Below the home no symbolic link is followed. What is no directory is moved aside. Directories belong to the user or root, or the walk
- *   fails. Write permission of group and others is taken away, since sshd would refuse the file. Missing ones are made 0700, the user's.
- * - Outside the home, a symbolic link is followed when it is root's in a directory that only root can write. Missing directories are made
- *   0755, root's. A directory that sshd would refuse fails the walk.
+ * - Below the home no symbolic link is followed. What is no directory is moved aside. Directories belong to the user or
+ *   root, or the walk fails. Write permission of group and others is taken away, since sshd would refuse the file.
+ *   Missing ones are made 0700, the user's.
+ * - Outside the home, a symbolic link is followed when it is root's in a directory that only root can write. Missing
+ *   directories are made 0755, root's. A directory that sshd would refuse fails the walk.
  */
 export const walkTo = Effect.fnUntraced(function*(root: string, account: UserAccount, path: string) {
   const linux = yield* Linux

@@ -10,8 +10,8 @@ import { attempt } from "./files.ts"
 const interval = Duration.millis(100)
 
 /**
- * Opens a file and takes an exclusive lock on it until the scope closes. Fails with code `EWOULDBLOCK` when somebody else holds it for as
- * long as `wait`.
+ * Opens a file and takes an exclusive lock on it until the scope closes. Fails with code `EWOULDBLOCK` when somebody
+ * else holds it for as long as `wait`.
  */
 export const openLocked = (
   linux: Linux["Service"],

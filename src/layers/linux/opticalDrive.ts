@@ -124,7 +124,10 @@ export const opticalDrives = Effect.gen(function*() {
         Effect.logError("Failed to unmount the provisioning disc, leaving it mounted", { error: error.message })
     )
 
-  /** mount(8) runs helpers for file systems that the kernel has no driver of (`/sbin/mount.TYPE`, such as drivers of FUSE). */
+  /**
+   * mount(8) runs helpers for file systems that the kernel has no driver of (`/sbin/mount.TYPE`, such as drivers of
+   * FUSE).
+   */
   const byProgram = (device: string, type: string) =>
     Effect.mapError(
       subprocess.run({
@@ -182,7 +185,10 @@ export const opticalDrives = Effect.gen(function*() {
     ours,
     unmount,
     tryUnmount,
-    /** Mounts the disc on the private directory, uses it, and unmounts it whatever happens; `empty` is for a drive without a disc. */
+    /**
+     * Mounts the disc on the private directory, uses it, and unmounts it whatever happens; `empty` is for a drive
+     * without a disc.
+     */
     withDisc: <A>(device: string, empty: A, use: (directory: string) => Effect.Effect<A, MediaError>) =>
       Effect.acquireUseRelease(
         makeDirectory.pipe(

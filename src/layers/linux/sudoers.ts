@@ -23,7 +23,9 @@ export interface Sudoers {
   readonly prepare: (name: Username) => Effect.Effect<void>
   /** Ends the check that was started, for an account that is not there in the end. */
   readonly forget: (name: Username) => Effect.Effect<void>
-  /** Lets an account run everything through sudo without a password; the rule is checked by visudo where there is one. */
+  /**
+   * Lets an account run everything through sudo without a password; the rule is checked by visudo where there is one.
+   */
   readonly grant: (name: Username) => Effect.Effect<void, FileError>
 }
 

@@ -7,7 +7,10 @@ import { type Entry, type File, type Linux, type Place, show } from "../../servi
 /** How much of a file is copied at once, in bytes. */
 const portion = 64 * 1024
 
-/** Removes what stands there, if anything, with all that is below a directory. Symbolic links are removed, never followed. */
+/**
+ * Removes what stands there, if anything, with all that is below a directory. Symbolic links are removed, never
+ * followed.
+ */
 export const removeTree = (linux: Linux["Service"], place: Place): Effect.Effect<void, LinuxError> =>
   Effect.catch(linux.unlink(place), (error) => {
     if (error.code === "ENOENT") return Effect.void
@@ -27,8 +30,8 @@ export interface Owner {
 }
 
 /**
- * Copies all entries of a directory into another, which has none of them: files, directories and symbolic links, with their modes, for an
- * owner. Anything else ends it.
+ * Copies all entries of a directory into another, which has none of them: files, directories and symbolic links, with
+ * their modes, for an owner. Anything else ends it.
  */
 export const copyEntries = (
   linux: Linux["Service"],

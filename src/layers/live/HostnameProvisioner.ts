@@ -29,7 +29,8 @@ export const layerHostnamectl: Layer.Layer<HostnameProvisioner, never, Subproces
 )
 
 /**
- * {@link HostnameProvisioner} by `sethostname(2)` and `/etc/hostname`; needs no service, so it works before D-Bus is up.
+ * {@link HostnameProvisioner} by `sethostname(2)` and `/etc/hostname`; needs no service, so it works before D-Bus is
+ * up.
  *
  * A running systemd-hostnamed needs no telling: it shows both names at once.
  */

@@ -19,9 +19,11 @@ const userAgent = `azure-init v${build.version}`
 const pathAndQuery = "/metadata/instance?api-version=2023-11-15&extended=true"
 
 /**
- * {@link Imds} over HTTP, retried as `exchange` says; a document that is malformed or incomplete counts as trouble that passes.
+ * {@link Imds} over HTTP, retried as `exchange` says; a document that is malformed or incomplete counts as trouble that
+ * passes.
  *
- * The `HttpClient` must not follow redirects or use a proxy, and keeps `imds.connection_timeout_secs`: `Platform.httpClient`.
+ * The `HttpClient` must not follow redirects or use a proxy, and keeps `imds.connection_timeout_secs`:
+ * `Platform.httpClient`.
  */
 export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpClient> = Layer.effect(
   Imds,

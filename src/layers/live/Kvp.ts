@@ -23,12 +23,13 @@ const maximumPool = 4 * KvpRecord.maximumRecords * KvpRecord.recordSize
 /**
  * {@link Kvp} as the pool file that the host's daemon (`hv_kvp_daemon`) reads.
  *
- * The file is opened when something is written, and created with mode 0600 in a directory that is there; without the directory this is no
- * Hyper-V guest with the daemon installed: one warning, and what is queued waits for it. A pool from before this boot is emptied once. A
- * write that fails cuts off what it has appended and leaves the queue as it is. With `telemetry.kvp_diagnostics = false` no file is touched.
+ * The file is opened when something is written, and created with mode 0600 in a directory that is there; without the
+ * directory this is no Hyper-V guest with the daemon installed: one warning, and what is queued waits for it. A pool
+ * from before this boot is emptied once. A write that fails cuts off what it has appended and leaves the queue as it
+ * is. With `telemetry.kvp_diagnostics = false` no file is touched.
  *
- * Writers are kept out by `flock(2)`, as cloud-init and azure-init do it, and on the boot runtime by `fcntl(2)` locks too, which the daemon
- * takes; it only writes when the host sets a value.
+ * Writers are kept out by `flock(2)`, as cloud-init and azure-init do it, and on the boot runtime by `fcntl(2)` locks
+ * too, which the daemon takes; it only writes when the host sets a value.
  */
 export const layer: Layer.Layer<Kvp, never, CurrentSettings | Linux | Path.Path> = Layer.effect(
   Kvp,

@@ -13,8 +13,8 @@ import { files } from "../linux/files.ts"
 import { Sshd } from "./sshd.ts"
 
 /**
- * {@link PasswordProvisioner} by shadow-utils or BusyBox: `passwd -l`, and `chpasswd` with the password on its standard input. Where sshd runs without
- * PAM the account is locked with `*`, by `chpasswd -e`.
+ * {@link PasswordProvisioner} by shadow-utils or BusyBox: `passwd -l`, and `chpasswd` with the password on its standard
+ * input. Where sshd runs without PAM the account is locked with `*`, by `chpasswd -e`.
  */
 export const layerPasswd: Layer.Layer<PasswordProvisioner, never, Linux | Path.Path | Subprocess> = Layer.effect(
   PasswordProvisioner,
@@ -39,7 +39,8 @@ export const layerPasswd: Layer.Layer<PasswordProvisioner, never, Linux | Path.P
 
     const lock = Effect.fnUntraced(function*(name: Username) {
       const field = yield* fieldOf(name)
-      // shadow(5): a field that starts with `!` or `*` takes no password. Without PAM sshd takes no key either where it is `!`.
+      // shadow(5): a field that starts with `!` or `*` takes no password. Without PAM sshd takes no key either where it
+      // is `!`.
       const withoutPam = field?.startsWith("*") !== true && (yield* runsWithoutPam(name))
       if (field?.startsWith("*") === true || (field?.startsWith("!") === true && !withoutPam)) {
         yield* Effect.logInfo("The account takes no password already", { username: name })

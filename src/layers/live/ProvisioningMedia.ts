@@ -17,7 +17,10 @@ import { fileSystems, opticalDrives } from "../linux/opticalDrive.ts"
 /** The document's name on the disc. */
 const documentName = "ovf-env.xml"
 
-/** A document of some kilobytes is read in milliseconds; a drive that hangs must not keep what IMDS said from being used. */
+/**
+ * A document of some kilobytes is read in milliseconds; a drive that hangs must not keep what IMDS said from being
+ * used.
+ */
 const readTimeout = "10 seconds"
 
 /** An optical disc that the kernel knows; `directory` when it is mounted already. */
@@ -27,10 +30,12 @@ interface Disc {
 }
 
 /**
- * {@link ProvisioningMedia} from the optical drives of the host: `/dev/sr0`, those that the kernel lists, and discs that are mounted.
+ * {@link ProvisioningMedia} from the optical drives of the host: `/dev/sr0`, those that the kernel lists, and discs
+ * that are mounted.
  *
- * A disc that is not mounted is mounted read-only, nosuid, nodev, noexec on a private directory, read, and unmounted whatever happens;
- * one that is mounted is read in place. The first disc with a good document counts; trouble with another one is told only when there is no good one.
+ * A disc that is not mounted is mounted read-only, nosuid, nodev, noexec on a private directory, read, and unmounted
+ * whatever happens; one that is mounted is read in place. The first disc with a good document counts; trouble with
+ * another one is told only when there is no good one.
  */
 export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Linux | Path.Path | Subprocess> = Layer
   .effect(

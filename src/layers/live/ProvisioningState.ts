@@ -102,8 +102,8 @@ const clean = Effect.fnUntraced(function*({ directory, files, linux, path }: Mar
 /**
  * {@link ProvisioningState} as empty marker files, mode 0600, in the data directory of the settings.
  *
- * The directory is made with mode 0700. One that exists must belong to this process's user and be closed to other writers: who can
- * write there can keep a VM from being provisioned (fault 44 of azure-init).
+ * The directory is made with mode 0700. One that exists must belong to this process's user and be closed to other
+ * writers: who can write there can keep a VM from being provisioned (fault 44 of azure-init).
  */
 export const layer: Layer.Layer<ProvisioningState, never, CurrentSettings | Linux | Path.Path> = Layer.effect(
   ProvisioningState,

@@ -39,8 +39,8 @@ interface Source {
 }
 
 /**
- * {@link SettingsSource} from TOML files, lowest precedence first: the standard files, the `*.toml` of the standard directories in the order
- * of their bytes, then `--config`. Directories are not searched deeper.
+ * {@link SettingsSource} from TOML files, lowest precedence first: the standard files, the `*.toml` of the standard
+ * directories in the order of their bytes, then `--config`. Directories are not searched deeper.
  */
 export const layer: Layer.Layer<SettingsSource, never, Linux | Path.Path> = Layer.effect(
   SettingsSource,
@@ -144,8 +144,9 @@ interface Place {
 }
 
 /**
- * Tells the line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it cannot be told, such as
- * when a string of several lines has the like. The document is searched once, since every one of its keys can be wrong.
+ * Tells the line, from 1, on which a key or a section stands in a document of the usual layout; `undefined` where it
+ * cannot be told, such as when a string of several lines has the like. The document is searched once, since every one
+ * of its keys can be wrong.
  */
 const lines = (text: string): (key: string) => number | undefined => {
   let section = ""

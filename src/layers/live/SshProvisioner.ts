@@ -17,8 +17,8 @@ import { Sshd } from "./sshd.ts"
 import { makeReload } from "./sshdReload.ts"
 
 /**
- * The drop-in's name: sshd takes the first value of a keyword and reads the directory in the order of names, so this one is before cloud-init's
- * `50-cloud-init.conf`, azure-init's `50-azure-init.conf` and an image's `10-*.conf`.
+ * The drop-in's name: sshd takes the first value of a keyword and reads the directory in the order of names, so this
+ * one is before cloud-init's `50-cloud-init.conf`, azure-init's `50-azure-init.conf` and an image's `10-*.conf`.
  */
 export const dropInName = "00-azure-init.conf"
 
@@ -30,9 +30,10 @@ const blockEnd = "# END azure-init"
 /**
  * {@link SshProvisioner} for OpenSSH.
  *
- * Keys go to the first place that sshd names for the user, or to the settings' `ssh.authorized_keys_path` when it is not to be asked or does not
- * answer. The password setting goes to a drop-in; when sshd says that this has not the last word, or there is no such directory, also
- * to the top of `sshd_config`. On a host without sshd there is nobody to ask: what can be written is written, and a warning tells of it.
+ * Keys go to the first place that sshd names for the user, or to the settings' `ssh.authorized_keys_path` when it is
+ * not to be asked or does not answer. The password setting goes to a drop-in; when sshd says that this has not the last
+ * word, or there is no such directory, also to the top of `sshd_config`. On a host without sshd there is nobody to ask:
+ * what can be written is written, and a warning tells of it.
  */
 export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux | Path.Path | Subprocess> = Layer.effect(
   SshProvisioner,
@@ -97,8 +98,8 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
     const writeDropIn = (line: string) => replace(linux, host, dropIn, () => line)
 
     /**
-     * A link to another file of `/etc` is followed. One that leads elsewhere, such as into the read-only `/usr` of an immutable
-     * distribution, gives way to a file of `/etc`, and comes back when sshd refuses that.
+     * A link to another file of `/etc` is followed. One that leads elsewhere, such as into the read-only `/usr` of an
+     * immutable distribution, gives way to a file of `/etc`, and comes back when sshd refuses that.
      */
     const writeMain = Effect.fnUntraced(function*(line: string) {
       const main = paths.sshdConfig
@@ -181,12 +182,15 @@ export const layer: Layer.Layer<SshProvisioner, never, CurrentSettings | Linux |
   })
 ).pipe(Layer.provide(Sshd.layer))
 
-/** Linux's `PATH_MAX`: bytes of a path with its final NUL. We could make a longer one directory by directory, and sshd could not open it. */
+/**
+ * Linux's `PATH_MAX`: bytes of a path with its final NUL. We could make a longer one directory by directory, and sshd
+ * could not open it.
+ */
 const maximumPath = 4096
 
 /**
- * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative to the home.
- * `undefined` when it is `none`: sshd reads no file.
+ * The first place of sshd's `authorizedkeysfile`, absolute: `%h`, `%u`, `%U` and `%%` as in `sshd_config(5)`, relative
+ * to the home. `undefined` when it is `none`: sshd reads no file.
  */
 const firstPath = Effect.fnUntraced(function*({ resolve }: Path.Path, account: UserAccount, value: string) {
   const pattern = value.split(/[ \t]+/).find((path) => path !== "" && path.toLowerCase() !== "none")

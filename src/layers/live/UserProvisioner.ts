@@ -28,7 +28,10 @@ const comment = "azure-init created this user based on username provided in IMDS
 /** useradd's exit status for a name that is taken (useradd(8)). */
 const nameInUse = 9
 
-/** shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; three times that outlasts a package being installed. */
+/**
+ * shadow-utils wait for `/etc/passwd` and its fellows by themselves for 15 s; three times that outlasts a package being
+ * installed.
+ */
 const whileLocked = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(2)])
 
 /** passwd(5): the password is in `/etc/shadow`. */
@@ -36,7 +39,9 @@ const shadowed = "x"
 
 /** How one userland makes accounts; everything else is the same on all of them. */
 interface Tools {
-  /** Options that {@link Tools.create} needs on this host, where its defaults would make an account that lets nobody in. */
+  /**
+   * Options that {@link Tools.create} needs on this host, where its defaults would make an account that lets nobody in.
+   */
   readonly overrides: Effect.Effect<ReadonlyArray<string>>
   /** Makes the account with its home and those groups. */
   readonly create: (
@@ -127,7 +132,9 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
       return { present, problems }
     })
 
-    /** `useradd` writes one file after the other: one that was cut short leaves an account without the later entries. */
+    /**
+     * `useradd` writes one file after the other: one that was cut short leaves an account without the later entries.
+     */
     const ensureEntries = Effect.fnUntraced(function*(account: UserAccount) {
       const own = yield* localLine("passwd", account.name)
       // Another account's entries are kept elsewhere, such as in LDAP.
@@ -183,7 +190,10 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
         Effect.sync(() => void problems.push(failed(name, operation)(error)))
       )
 
-    /** Gives an account that is there already the groups that it lacks, and what a creation that was cut short has left out. */
+    /**
+     * Gives an account that is there already the groups that it lacks, and what a creation that was cut short has left
+     * out.
+     */
     const keep = Effect.fnUntraced(function*(
       account: UserAccount,
       groups: ReadonlyArray<GroupName>,

@@ -18,8 +18,8 @@ const decodeVmId = Schema.decodeUnknownOption(VmId)
 /**
  * {@link VmIdentity} from DMI.
  *
- * Generation 2 firmware (UEFI, SMBIOS 3.1) shows the id as Azure prints it; generation 1 (SMBIOS 2.3) in the other byte order.
- * A text that is no UUID is taken as it is when it can be a file name, as azure-init does.
+ * Generation 2 firmware (UEFI, SMBIOS 3.1) shows the id as Azure prints it; generation 1 (SMBIOS 2.3) in the other byte
+ * order. A text that is no UUID is taken as it is when it can be a file name, as azure-init does.
  */
 export const layer: Layer.Layer<VmIdentity, never, Linux | Path.Path> = Layer.effect(
   VmIdentity,

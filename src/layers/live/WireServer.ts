@@ -10,7 +10,9 @@ import { NetworkChange } from "../../services/NetworkChange.ts"
 import { WireServer } from "../../services/WireServer.ts"
 import { exchange } from "./platformHttp.ts"
 
-/** How azure-init names itself to WireServer: by the version of its library, without that of the build (`health.rs`). */
+/**
+ * How azure-init names itself to WireServer: by the version of its library, without that of the build (`health.rs`).
+ */
 const userAgent = `azure-init v${version}`
 
 /** One health report: the body that azure-init sends (`health.rs`), its keys in alphabetical order. */
@@ -30,7 +32,8 @@ const wellFormed = (text: string): string => new TextDecoder().decode(new TextEn
 /**
  * {@link WireServer} over HTTP: any 2xx is acceptance; retried as `exchange` says, at `wireserver.retry_interval_secs`.
  *
- * The `HttpClient` must not follow redirects or use a proxy, and keeps `wireserver.connection_timeout_secs`: `Platform.httpClient`.
+ * The `HttpClient` must not follow redirects or use a proxy, and keeps `wireserver.connection_timeout_secs`:
+ * `Platform.httpClient`.
  */
 export const layer: Layer.Layer<WireServer, never, CurrentSettings | HttpClient.HttpClient> = Layer.effect(
   WireServer,

@@ -87,8 +87,8 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
   }, Effect.withSpan("provision::user:user_exists"))
 
   /**
-   * As `find`, but asks no source behind a file that has no such account: the program that makes accounts asks them all, and refuses a
-   * name that one of them knows.
+   * As `find`, but asks no source behind a file that has no such account: the program that makes accounts asks them
+   * all, and refuses a name that one of them knows.
    */
   const findToCreate = Effect.fnUntraced(function*(name: Username) {
     const listed = yield* inFile("passwd", name)
@@ -104,7 +104,10 @@ export const make = (paths: Paths, { readTextIfPresent }: Files, run: Subprocess
     return uid < LoginAccess.minimumUid(text ?? "")
   })
 
-  /** The shell and the shadow entry, from the files for an account of this host's; the latter is `undefined` when there is none to be read. */
+  /**
+   * The shell and the shadow entry, from the files for an account of this host's; the latter is `undefined` when there
+   * is none to be read.
+   */
   const loginEntries = Effect.fnUntraced(function*(name: Username) {
     const local = yield* localLine("passwd", name)
     const passwd = local ?? Option.getOrUndefined(yield* lookUp("passwd", name))

@@ -17,9 +17,10 @@ const groupLists = ["allowgroups", "denygroups"]
 const forSomeConnections = /^\s*Match\s.*\b(?:Address|Host|LocalAddress|LocalPort|RDomain)\b/i
 
 /**
- * What keeps the owner of an account out, by the files of the host and by what sshd has answered already. No process is started, except for an account
- * that is kept elsewhere (getent), for sshd's lists of groups (id), and where a `Match` block may shut out one connection and let in another: what
- * sshd says without a connection has to shut the owner out as well then, since it is not known from where the owner will come.
+ * What keeps the owner of an account out, by the files of the host and by what sshd has answered already. No process is
+ * started, except for an account that is kept elsewhere (getent), for sshd's lists of groups (id), and where a `Match`
+ * block may shut out one connection and let in another: what sshd says without a connection has to shut the owner out
+ * as well then, since it is not known from where the owner will come.
  */
 export const make = Effect.fnUntraced(function*(
   run: Subprocess["Service"]["run"],

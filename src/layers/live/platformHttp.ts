@@ -12,7 +12,8 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 
 /**
- * The exchange that IMDS and WireServer share: ask until the answer is usable, refused for good, or the deadline has passed.
+ * The exchange that IMDS and WireServer share: ask until the answer is usable, refused for good, or the deadline has
+ * passed.
  */
 
 /** The largest body that is read, in bytes; an instance document has some ten thousand, one with 10,000 keys 2 MiB. */
@@ -56,7 +57,9 @@ export interface Exchange<A> {
   readonly request: Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Takes what is needed from a 2xx answer, while the connection is open. */
   readonly read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, Trouble>
-  /** After which answers to ask again: none, those that tell of a moment and not of the request, or every one but 2xx. */
+  /**
+   * After which answers to ask again: none, those that tell of a moment and not of the request, or every one but 2xx.
+   */
   readonly retry: "never" | "passing" | "always"
   readonly timeouts: {
     /** One attempt, from the connection to the last byte of the body. */
@@ -71,10 +74,11 @@ export interface Exchange<A> {
 /**
  * Asks until there is an answer with a status of 2xx that `read` can use.
  *
- * Statuses 400, 404, 408, 410, 425, 429 and 5xx, trouble with the connection, and answers that cannot be used are followed by another attempt after the
- * interval, or after `Retry-After` where that is longer. Other statuses fail at once, unless `retry` says otherwise; redirects are not followed. Nothing goes on
- * beyond the total: the last attempt is cut short, a `Retry-After` that leads beyond it is cut to one interval before it, and where
- * the wait alone would reach it, the exchange fails without waiting. The clock of the deadline is monotonic, since the time of day is often
+ * Statuses 400, 404, 408, 410, 425, 429 and 5xx, trouble with the connection, and answers that cannot be used are
+ * followed by another attempt after the interval, or after `Retry-After` where that is longer. Other statuses fail at
+ * once, unless `retry` says otherwise; redirects are not followed. Nothing goes on beyond the total: the last attempt
+ * is cut short, a `Retry-After` that leads beyond it is cut to one interval before it, and where the wait alone would
+ * reach it, the exchange fails without waiting. The clock of the deadline is monotonic, since the time of day is often
  * set while a VM boots.
  */
 export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
@@ -194,8 +198,9 @@ const troubleOfStatus = Effect.fnUntraced(function*(response: HttpClientResponse
 })
 
 /**
- * `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date. The date is compared with the `Date` of the same response where there is
- * one, since our own clock may not have been set yet. A value that is neither, or in the past, is none.
+ * `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date. The date is compared with the `Date` of the same
+ * response where there is one, since our own clock may not have been set yet. A value that is neither, or in the past,
+ * is none.
  */
 const retryAfterOf = Effect.fnUntraced(function*(value: string | undefined, date: string | undefined) {
   if (value === undefined) return Option.none<Duration.Duration>()
@@ -208,7 +213,9 @@ const retryAfterOf = Effect.fnUntraced(function*(value: string | undefined, date
   return wait > 0 ? Option.some(Duration.millis(wait)) : Option.none<Duration.Duration>()
 })
 
-/** A date of HTTP in the form that RFC 9110 lets servers send; JavaScript's own parser finds dates in almost anything. */
+/**
+ * A date of HTTP in the form that RFC 9110 lets servers send; JavaScript's own parser finds dates in almost anything.
+ */
 const dateOf = (text = ""): Option.Option<DateTime.Utc> =>
   /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text) ? DateTime.make(text) : Option.none()
 

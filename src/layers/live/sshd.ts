@@ -14,8 +14,8 @@ import { removeTree } from "../linux/trees.ts"
 import { isUnchanged, makeReader } from "./sshdFiles.ts"
 
 /**
- * What sshd makes of its configuration: the value in force of each keyword (in lower case), all of them for one that is printed more than once, that
- * it refuses it, or that it could not be asked.
+ * What sshd makes of its configuration: the value in force of each keyword (in lower case), all of them for one that is
+ * printed more than once, that it refuses it, or that it could not be asked.
  */
 export type Configuration =
   | {
@@ -51,11 +51,11 @@ export const parse = (printed: string): ReadonlyMap<string, string> =>
  *
  * `begin` starts the general question in the background; it returns at once, and later calls do nothing.
  *
- * `configuration` has sshd check its configuration and print what is in force. In general it is asked anew each time. For a user
- * the answer to the question of `begin` counts where it holds for all; otherwise sshd is asked for this user, once. What changes later, whether
- * passwords are taken, is not to be had from a user's answer. sshd is asked by `sshd -G`, which needs no host keys (OpenSSH 9.3), then by
- * `sshd -T`; that one wants a host key and its run-time directory, which are not there before the first boot's end, so it is given a key for
- * the moment and the directory.
+ * `configuration` has sshd check its configuration and print what is in force. In general it is asked anew each time.
+ * For a user the answer to the question of `begin` counts where it holds for all; otherwise sshd is asked for this
+ * user, once. What changes later, whether passwords are taken, is not to be had from a user's answer. sshd is asked by
+ * `sshd -G`, which needs no host keys (OpenSSH 9.3), then by `sshd -T`; that one wants a host key and its run-time
+ * directory, which are not there before the first boot's end, so it is given a key for the moment and the directory.
  *
  * `known` is what the last question has found out, the user's own answer before the general one; it asks nothing.
  *
@@ -209,7 +209,7 @@ export class Sshd extends Context.Service<Sshd, Effect.Success<typeof make>>()("
 }
 
 /**
- * A connection from outside for `-C`: sshd fails when a `Match` block asks for what is not given. The addresses are those set aside
- * for documentation (RFC 5737), which no `Match Address` means.
+ * A connection from outside for `-C`: sshd fails when a `Match` block asks for what is not given. The addresses are
+ * those set aside for documentation (RFC 5737), which no `Match Address` means.
  */
 const connection = (user: string): string => `user=${user},host=192.0.2.1,addr=192.0.2.1,laddr=192.0.2.2,lport=22`

@@ -10,11 +10,16 @@ import { files as hostFiles } from "../linux/files.ts"
 export interface SshdFiles {
   /** The drop-ins of the usual directory, `sshd_config`, then what these include. */
   readonly files: ReadonlyArray<{ readonly path: string; readonly text: string }>
-  /** Whether sshd reads no other file, and no line of these is a `Match`: its general answer is then that for every user. `false` in doubt. */
+  /**
+   * Whether sshd reads no other file, and no line of these is a `Match`: its general answer is then that for every
+   * user. `false` in doubt.
+   */
   readonly sameForAll: boolean
 }
 
-/** sshd takes a keyword that is quoted in part, and blanks and a `=` in front of it (`strdelim` of OpenSSH's `misc.c`). */
+/**
+ * sshd takes a keyword that is quoted in part, and blanks and a `=` in front of it (`strdelim` of OpenSSH's `misc.c`).
+ */
 const keyword = /^[\s=]*(?:(match)|include)/i
 
 /** An `Include` with patterns of plain characters, which every version of sshd splits in the same way. */
@@ -38,8 +43,8 @@ const scan = (text: string) => {
 /**
  * Reads the files of sshd's configuration by the rules of `sshd_config(5)`; nothing fails.
  *
- * In doubt are an `Include` that cannot be followed with certainty, a file that cannot be read, and a configuration that lies elsewhere:
- * openSUSE's in `/usr/etc`, that of an sshd in `/usr/local`.
+ * In doubt are an `Include` that cannot be followed with certainty, a file that cannot be read, and a configuration
+ * that lies elsewhere: openSUSE's in `/usr/etc`, that of an sshd in `/usr/local`.
  */
 export const makeReader = Effect.gen(function*() {
   const paths = yield* Paths
@@ -93,7 +98,10 @@ export const makeReader = Effect.gen(function*() {
   })
 })
 
-/** Whether two readings found the same, but for lines that only say whether passwords are taken, which the agent writes meanwhile. */
+/**
+ * Whether two readings found the same, but for lines that only say whether passwords are taken, which the agent writes
+ * meanwhile.
+ */
 export const isUnchanged = (before: SshdFiles, now: SshdFiles): boolean => stampOf(before) === stampOf(now)
 
 const stampOf = ({ files }: SshdFiles): string =>

@@ -11,7 +11,10 @@ import type { Configuration } from "./sshd.ts"
 /** The unit on Debian and Ubuntu, and on everything else. */
 const units = ["ssh.service", "sshd.service"]
 
-/** Where systemd keeps the control groups of services: in the unified hierarchy, in that of its own, and in both (cgroups(7)). */
+/**
+ * Where systemd keeps the control groups of services: in the unified hierarchy, in that of its own, and in both
+ * (cgroups(7)).
+ */
 const slices = [
   "/sys/fs/cgroup/system.slice",
   "/sys/fs/cgroup/systemd/system.slice",
@@ -19,13 +22,13 @@ const slices = [
 ]
 
 /**
- * Has a running sshd read its configuration again, after it has given `answer` about it. It starts no sshd, and waits for none: a job of systemd
- * that is ordered behind us would never end.
+ * Has a running sshd read its configuration again, after it has given `answer` about it. It starts no sshd, and waits
+ * for none: a job of systemd that is ordered behind us would never end.
  *
- * sshd starts anew at a SIGHUP, so that it ends where it could not start. The signal is sent where that is known not to happen: the
- * configuration is in force, there is a host key, and the process is that of the unit, which has written its pid file, as it does when it
- * waits for the signal. Otherwise systemd does what the unit says, for a unit that has processes or is about to; a unit that has none reads
- * the configuration when it starts.
+ * sshd starts anew at a SIGHUP, so that it ends where it could not start. The signal is sent where that is known not to
+ * happen: the configuration is in force, there is a host key, and the process is that of the unit, which has written
+ * its pid file, as it does when it waits for the signal. Otherwise systemd does what the unit says, for a unit that has
+ * processes or is about to; a unit that has none reads the configuration when it starts.
  */
 export const makeReload = Effect.gen(function*() {
   const paths = yield* Paths
@@ -35,7 +38,10 @@ export const makeReload = Effect.gen(function*() {
   const { exists, readTextIfPresent } = yield* files
   const below = (path: string) => `${paths.root}${path}`
 
-  /** The process that the pid file names, where that is an sshd: the file may be older than this boot, its number somebody else's by now. */
+  /**
+   * The process that the pid file names, where that is an sshd: the file may be older than this boot, its number
+   * somebody else's by now.
+   */
   const mainProcess = Effect.fnUntraced(function*(pidFile: string) {
     const pid = (yield* readTextIfPresent(below(pidFile)))?.trim() ?? ""
     if (!/^[1-9][0-9]*$/.test(pid)) return undefined
@@ -71,7 +77,9 @@ export const makeReload = Effect.gen(function*() {
   const existing = (candidates: ReadonlyArray<string>) =>
     Effect.map(Effect.forEach(candidates, (path) => exists(below(path))), (found) => found.includes(true))
 
-  /** The units that have processes or are starting; all where that cannot be told. A unit may be in a slice of its own. */
+  /**
+   * The units that have processes or are starting; all where that cannot be told. A unit may be in a slice of its own.
+   */
   const activeUnits = Effect.gen(function*() {
     if (!(yield* existing(slices))) return units
     return yield* Effect.filter(

@@ -7,7 +7,10 @@ import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import type { Files } from "../linux/files.ts"
 
-/** Makes what tells what lies at the path of a shell, as sshd sees it before it lets anybody in: a file that somebody may execute (`auth.c` of OpenSSH). */
+/**
+ * Makes what tells what lies at the path of a shell, as sshd sees it before it lets anybody in: a file that somebody
+ * may execute (`auth.c` of OpenSSH).
+ */
 export const makeShellFile: Effect.Effect<
   (shell: string) => Effect.Effect<"program" | "missing" | "no program">,
   never,
@@ -33,8 +36,9 @@ const expiryDay = (text: string): number | undefined =>
     )
 
 /**
- * Further options of `useradd` where its defaults would make an account that lets nobody in: a date in `EXPIRE` that has passed or makes no
- * sense, a `SHELL` that refuses logins or is not there. None for the defaults that distributions have.
+ * Further options of `useradd` where its defaults would make an account that lets nobody in: a date in `EXPIRE` that
+ * has passed or makes no sense, a `SHELL` that refuses logins or is not there. None for the defaults that distributions
+ * have.
  */
 export const overrides = Effect.fnUntraced(function*(
   { readTextIfPresent }: Files,

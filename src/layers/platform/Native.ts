@@ -17,7 +17,9 @@ import * as NativeLinux from "./native/Linux.ts"
 import { networkChange } from "./native/networkChange.ts"
 import { runMain as runMainOn } from "./native/runMain.ts"
 
-/** The platform of the executable: the boot runtime's natives (`runtime/natives.d.ts`). The same names as in Node.ts. */
+/**
+ * The platform of the executable: the boot runtime's natives (`runtime/natives.d.ts`). The same names as in Node.ts.
+ */
 
 /** The kernel's calls that Effect's own services lack, and the names of files. */
 export const linux: Layer.Layer<Linux | Path.Path> = Layer.merge(
@@ -43,7 +45,8 @@ export const processes: Layer.Layer<ChildProcessSpawner | FileSystem.FileSystem 
 )
 
 /**
- * HTTP: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout`; and news of the network.
+ * HTTP: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout`; and
+ * news of the network.
  */
 export const httpClient = (connectTimeout: Duration.Duration): Layer.Layer<HttpClient> =>
   Layer.suspend(() =>

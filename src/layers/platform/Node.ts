@@ -15,8 +15,8 @@ import { withConnectTimeout } from "./node/connectTimeout.ts"
 import * as NodeLinux from "./node/Linux.ts"
 
 /**
- * The platform of unit tests and of the bundle for Node: everything that the agent takes from `@effect/platform-node`, which is unstable in
- * Effect 4, and from `node:*`. This is the only file that names it.
+ * The platform of unit tests and of the bundle for Node: everything that the agent takes from `@effect/platform-node`,
+ * which is unstable in Effect 4, and from `node:*`. This is the only file that names it.
  */
 
 /** The kernel's calls that Effect's own services lack, and the names of files. */
@@ -31,7 +31,8 @@ export const processes = NodeChildProcessSpawner.layer.pipe(
 )
 
 /**
- * HTTP by `node:http`: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout`.
+ * HTTP by `node:http`: no proxy, no redirects, a connection of its own for each request, which is made within
+ * `connectTimeout`.
  */
 export const httpClient = (connectTimeout: Duration.Duration): Layer.Layer<HttpClient> =>
   NodeHttpClient.layerNodeHttpNoAgent.pipe(

@@ -3,11 +3,17 @@ import type { Output } from "../../services/Linux.ts"
 
 /** Lines on their way to an {@link Output}. */
 export interface Outlet {
-  /** Takes a line, line feed included. Never waits: what the output does not take is kept, what there is no room for is dropped and counted. */
+  /**
+   * Takes a line, line feed included. Never waits: what the output does not take is kept, what there is no room for is
+   * dropped and counted.
+   */
   readonly tell: (line: string) => void
   /** Offers what is kept again. */
   readonly pump: () => void
-  /** Waits until all is taken, at most as long as `atTheEnd`, and gives the number of lines that were lost from the beginning on. */
+  /**
+   * Waits until all is taken, at most as long as `atTheEnd`, and gives the number of lines that were lost from the
+   * beginning on.
+   */
   readonly finish: Effect.Effect<number>
 }
 
@@ -20,8 +26,8 @@ const atTheEnd = { pause: "20 millis", times: 50 } as const
 const encoder = new TextEncoder()
 
 /**
- * Makes an {@link Outlet}. After lines were dropped, all are until the output has taken what was kept; then `dropped` makes the line that tells
- * their number.
+ * Makes an {@link Outlet}. After lines were dropped, all are until the output has taken what was kept; then `dropped`
+ * makes the line that tells their number.
  */
 export const make = (output: Output, dropped: (count: number) => string): Outlet => {
   const kept: Array<Uint8Array> = []

@@ -9,8 +9,9 @@ import * as Outlet from "./Outlet.ts"
 const textOf = (word: unknown): string => typeof word === "string" ? word : Formatter.format(word)
 
 /**
- * A console for the command line whose `log` and `error` never wait, where the run-time's own would for a pipe that is full and read by nobody,
- * and could not be ended by SIGTERM. What is not taken by the end of the scope is waited for, for a second at most.
+ * A console for the command line whose `log` and `error` never wait, where the run-time's own would for a pipe that is
+ * full and read by nobody, and could not be ended by SIGTERM. What is not taken by the end of the scope is waited for,
+ * for a second at most.
  */
 export const layer: Layer.Layer<never, never, Linux> = Layer.effect(
   Console.Console,

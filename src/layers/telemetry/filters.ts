@@ -9,7 +9,10 @@ export interface ParsedFilter {
   readonly problem?: Readonly<Record<string, string>>
 }
 
-/** A filter from one of its sources; blank text counts as none, and so does a filter that matches no target of the agent. */
+/**
+ * A filter from one of its sources; blank text counts as none, and so does a filter that matches no target of the
+ * agent.
+ */
 export const parse = (source: string, text: Option.Option<string>): ParsedFilter => {
   if (Option.isNone(text) || text.value.trim() === "") return {}
   const parsed = Filter.parse(text.value)

@@ -12,8 +12,9 @@ export interface LogFile {
 }
 
 /**
- * Opens the log file to append to it, and closes it with the scope. It has mode 0600 from its first instant, one that is there gets it; a
- * link in its place is not followed, and nothing but a regular file is taken, since a pipe could make the agent wait for its reader.
+ * Opens the log file to append to it, and closes it with the scope. It has mode 0600 from its first instant, one that
+ * is there gets it; a link in its place is not followed, and nothing but a regular file is taken, since a pipe could
+ * make the agent wait for its reader.
  */
 export const open = Effect.fnUntraced(function*(path: string) {
   const linux = yield* Linux

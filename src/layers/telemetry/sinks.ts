@@ -43,7 +43,10 @@ export const outside = (at: bigint, level: Level): LogRecord => ({
 const lineOf = (filter: LogFilter, record: LogRecord): string =>
   `${Format.formatLine({ ...record, spans: Filter.visibleSpans(filter, record.spans) })}\n`
 
-/** Standard error: in azure-init's format and ERROR for a journal, otherwise INFO for a person, unless a filter is given. */
+/**
+ * Standard error: in azure-init's format and ERROR for a journal, otherwise INFO for a person, unless a filter is
+ * given.
+ */
 const toStandardError = (standard: StandardError, given: LogFilter | undefined, clock: Clock.Clock) => {
   const filter = given ?? Filter.atLevel(standard.journal ? "ERROR" : "INFO")
   const started = clock.monotonicTimeNanosUnsafe()
@@ -79,7 +82,10 @@ const toLogFile = (
   }
 }
 
-/** Opens the sinks for as long as the scope; what standard error has not taken by then is waited for, for a second at most. */
+/**
+ * Opens the sinks for as long as the scope; what standard error has not taken by then is waited for, for a second at
+ * most.
+ */
 export const make = Effect.fnUntraced(function*(options: {
   readonly standardError: StandardError
   readonly logFile: string

@@ -61,7 +61,10 @@ export interface SpanListener {
   readonly ended: (span: AgentSpan, record: LogRecord, start: bigint, end: bigint) => void
 }
 
-/** A tracer that tells of azure-init's spans, and `flush`, which tells of those that have begun: to be called before anything else is told. */
+/**
+ * A tracer that tells of azure-init's spans, and `flush`, which tells of those that have begun: to be called before
+ * anything else is told.
+ */
 export const make = (clock: Clock.Clock, listener: SpanListener) => {
   // A span gets its attributes after it was made, so its first line waits for whatever comes next.
   const begun: Array<AgentSpan> = []

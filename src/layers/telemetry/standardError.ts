@@ -18,7 +18,10 @@ export const isJournal = (
   status: Pick<Stat, "device" | "inode"> | undefined
 ): boolean => status !== undefined && Option.contains(stream, `${status.device}:${status.inode}`)
 
-/** Standard error of this process, as `JOURNAL_STREAM` of systemd.exec(5), `NO_COLOR` of no-color.org and `TERM` tell of it. */
+/**
+ * Standard error of this process, as `JOURNAL_STREAM` of systemd.exec(5), `NO_COLOR` of no-color.org and `TERM` tell of
+ * it.
+ */
 export const standardError = Effect.gen(function*() {
   const variable = (name: string) => Config.option(Config.NonEmptyString(name))
   const { isTerminal, output, stat } = (yield* Linux).standardOutput(2)

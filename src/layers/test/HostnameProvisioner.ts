@@ -3,7 +3,10 @@ import * as Layer from "effect/Layer"
 import { HostnameError } from "../../errors/HostnameError.ts"
 import { HostnameProvisioner } from "../../services/HostnameProvisioner.ts"
 
-/** A {@link HostnameProvisioner} that keeps the names it was given in `calls`; each call takes the next answer, the last one repeats. */
+/**
+ * A {@link HostnameProvisioner} that keeps the names it was given in `calls`; each call takes the next answer, the last
+ * one repeats.
+ */
 export const make = (answers: ReadonlyArray<"set" | "defect" | { readonly failure: string }> = ["set"]): {
   readonly layer: Layer.Layer<HostnameProvisioner>
   readonly calls: ReadonlyArray<string>

@@ -39,8 +39,8 @@ export interface Request {
 }
 
 /**
- * A scriptable `HttpClient`, to put under the live layers of `Imds` and `WireServer`: each request takes the next answer of the list, the
- * last one repeats. `requests` collects what was asked, so "500, 500, then this document" is
+ * A scriptable `HttpClient`, to put under the live layers of `Imds` and `WireServer`: each request takes the next
+ * answer of the list, the last one repeats. `requests` collects what was asked, so "500, 500, then this document" is
  *
  * ```ts
  * const http = HttpScript.make([{ status: 500 }, { status: 500 }, { body: document }])

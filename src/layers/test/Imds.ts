@@ -9,8 +9,8 @@ import { Imds } from "../../services/Imds.ts"
 export type Answer = InstanceMetadata | ImdsError | "hangs"
 
 /**
- * A scriptable {@link Imds}: each call takes the next answer of the list, the last one repeats. `calls` has one entry for each
- * call, with how it ended.
+ * A scriptable {@link Imds}: each call takes the next answer of the list, the last one repeats. `calls` has one entry
+ * for each call, with how it ended.
  *
  * For answers of the protocol ("500, 500, then this document") put `HttpScript` under the live layer.
  */

@@ -5,7 +5,10 @@ import * as KvpRecord from "../../domain/KvpRecord.ts"
 import { KvpError } from "../../errors/KvpError.ts"
 import { Kvp } from "../../services/Kvp.ts"
 
-/** What one flush that has something to write does: stores it, or fails with this detail (such as `ENOSPC`) and leaves it queued. */
+/**
+ * What one flush that has something to write does: stores it, or fails with this detail (such as `ENOSPC`) and leaves
+ * it queued.
+ */
 export type Flush = "stored" | { readonly failure: string }
 
 /** What a test can look at afterwards. */
@@ -19,7 +22,8 @@ export interface Calls {
 /**
  * A {@link Kvp} with a pool in memory, which places and decodes records as the live one does.
  *
- * `flushes` are the answers of the flushes with something to write, in order; the last one repeats, and without any all store.
+ * `flushes` are the answers of the flushes with something to write, in order; the last one repeats, and without any all
+ * store.
  */
 export const make = (script: { readonly flushes?: ReadonlyArray<Flush> } = {}): {
   readonly layer: Layer.Layer<Kvp>

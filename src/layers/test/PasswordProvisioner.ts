@@ -5,8 +5,9 @@ import { PasswordError } from "../../errors/PasswordError.ts"
 import { PasswordProvisioner } from "../../services/PasswordProvisioner.ts"
 
 /**
- * A {@link PasswordProvisioner} in memory. `passwords` has each account's password, or `"locked"`; `calls` what was asked in order. `fails`
- * makes every call fail. Refuses empty passwords and those with a line break, as the real one does.
+ * A {@link PasswordProvisioner} in memory. `passwords` has each account's password, or `"locked"`; `calls` what was
+ * asked in order. `fails` makes every call fail. Refuses empty passwords and those with a line break, as the real one
+ * does.
  */
 export const make = (script: { readonly fails?: string } = {}): {
   readonly layer: Layer.Layer<PasswordProvisioner>

@@ -9,8 +9,8 @@ import { ProvisioningMedia } from "../../services/ProvisioningMedia.ts"
 export type Answer = Option.Option<OvfEnvironment> | MediaError | "hangs"
 
 /**
- * A scriptable {@link ProvisioningMedia}: each call takes the next answer, the last one repeats. `calls` has one entry for each call. With
- * `stuck`, the disc stays mounted and `released` fails with it.
+ * A scriptable {@link ProvisioningMedia}: each call takes the next answer, the last one repeats. `calls` has one entry
+ * for each call. With `stuck`, the disc stays mounted and `released` fails with it.
  */
 export const make = (
   answers: readonly [Answer, ...ReadonlyArray<Answer>] = [Option.none()],

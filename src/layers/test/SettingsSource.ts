@@ -7,8 +7,8 @@ import type { SettingsProblem } from "../../errors/SettingsError.ts"
 import { SettingsSource } from "../../services/SettingsSource.ts"
 
 /**
- * A {@link SettingsSource} that has one file, `settings.toml`, with the given table, and any further `errors` (unreadable files, syntax). `calls`
- * has the `config` of each load.
+ * A {@link SettingsSource} that has one file, `settings.toml`, with the given table, and any further `errors`
+ * (unreadable files, syntax). `calls` has the `config` of each load.
  */
 export const make = (table: TomlTable = {}, errors: ReadonlyArray<SettingsProblem> = []): {
   readonly layer: Layer.Layer<SettingsSource>

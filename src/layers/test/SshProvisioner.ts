@@ -33,8 +33,8 @@ export type Call =
 /**
  * A scriptable {@link SshProvisioner} that touches nothing.
  *
- * `calls` has every call, failed ones included. `installed` has what key files would hold now, by path; `passwordsAllowed` tells
- * what sshd would be set to, `undefined` before the first call.
+ * `calls` has every call, failed ones included. `installed` has what key files would hold now, by path;
+ * `passwordsAllowed` tells what sshd would be set to, `undefined` before the first call.
  */
 export const make = (script: Script = {}): {
   readonly layer: Layer.Layer<SshProvisioner>

@@ -4,7 +4,10 @@ import * as Redacted from "effect/Redacted"
 import { SubprocessError } from "../../errors/SubprocessError.ts"
 import { Subprocess, type SubprocessRequest, type SubprocessResult } from "../../services/Subprocess.ts"
 
-/** What a scripted command answers: a result, with exit status 0 and no output where absent, or that it is not installed. */
+/**
+ * What a scripted command answers: a result, with exit status 0 and no output where absent, or that it is not
+ * installed.
+ */
 export type Answer = Partial<SubprocessResult> | "not found"
 
 /** One call as it was made; the standard input in clear, so that a test can look at it. */

@@ -18,8 +18,8 @@ export interface Script {
 }
 
 /**
- * A {@link UserProvisioner} in memory. `requests` are the accounts asked for, `sudoers` the names that may use sudo now, `members` the groups of
- * each account.
+ * A {@link UserProvisioner} in memory. `requests` are the accounts asked for, `sudoers` the names that may use sudo
+ * now, `members` the groups of each account.
  */
 export const make = (script: Script = {}): {
   readonly layer: Layer.Layer<UserProvisioner>

@@ -15,8 +15,8 @@ export interface Call {
 }
 
 /**
- * A scriptable {@link WireServer}: each report takes the next answer of the list, the last one repeats; it accepts where no list is
- * given. `calls` collects the reports in order.
+ * A scriptable {@link WireServer}: each report takes the next answer of the list, the last one repeats; it accepts
+ * where no list is given. `calls` collects the reports in order.
  *
  * For answers of the protocol ("503 with Retry-After, then 200") put `HttpScript` under the live layer.
  */

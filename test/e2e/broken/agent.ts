@@ -1,5 +1,6 @@
 /**
- * An agent with one of its layers swapped for a bad one, named by the only argument: `node agent.ts marker-before-ready`. `intact` has them all.
+ * An agent with one of its layers swapped for a bad one, named by the only argument:
+ * `node agent.ts marker-before-ready`. `intact` has them all.
  *
  * For the tests of the fault matrix, which has to notice each.
  */

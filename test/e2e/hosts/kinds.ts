@@ -24,7 +24,10 @@ export interface Seen {
   /** The table of mounts. */
   readonly mounts: string
   readonly hostname: string
-  /** A file or directory: mode and owner (`600 1000:1000`) in the first line, then a file's text; `undefined` when there is none. */
+  /**
+   * A file or directory: mode and owner (`600 1000:1000`) in the first line, then a file's text; `undefined` when there
+   * is none.
+   */
   readonly file: (path: string) => Promise<string | undefined>
 }
 

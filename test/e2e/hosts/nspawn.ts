@@ -21,7 +21,10 @@ export interface NspawnOptions extends Pick<HostOptions, "playbook" | "disc"> {
   readonly image?: string
   /** A program that runs beside the platform, in its network, and ends when its standard input does. */
   readonly beside?: ReadonlyArray<string>
-  /** A script of sh that makes the image's own changes, run in the directory of the machine's root before it starts; paths are relative. */
+  /**
+   * A script of sh that makes the image's own changes, run in the directory of the machine's root before it starts;
+   * paths are relative.
+   */
   readonly prepare?: string
 }
 
@@ -35,7 +38,9 @@ export interface NspawnHost extends Host {
 
 const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
 
-/** Where the machine's systemd gets its cgroups: of version 2, in a directory of their own, which is removed in the end. */
+/**
+ * Where the machine's systemd gets its cgroups: of version 2, in a directory of their own, which is removed in the end.
+ */
 const cgroupRoot = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup"
 
 /** A VM id as the firmware of a machine that sees this one's `/sys` shows it: without UEFI, in the other byte order. */

@@ -59,7 +59,10 @@ total_retry_timeout_secs = 1.0
 /** Where settings live. */
 export const settingsFile = "/etc/azure-init/azure-init.toml"
 
-/** A shell command that has the name service ask these sources for accounts and groups, in this order (nsswitch.conf(5)). */
+/**
+ * A shell command that has the name service ask these sources for accounts and groups, in this order
+ * (nsswitch.conf(5)).
+ */
 export const sources = (order: string): string =>
   `sed -i 's/^\\(passwd\\|group\\|shadow\\):.*/\\1: ${order}/' /etc/nsswitch.conf`
 
@@ -141,8 +144,9 @@ export const logsIn = async (host: Host, key: KeyPair): Promise<boolean> => {
 }
 
 /**
- * All that provisioning leaves on a machine, as text: two machines in the same state give the same. A `.configured` marker says nothing more
- * once there is the `.provisioned` one, so that an agent killed between writing the one and removing the other leaves nothing to do.
+ * All that provisioning leaves on a machine, as text: two machines in the same state give the same. A `.configured`
+ * marker says nothing more once there is the `.provisioned` one, so that an agent killed between writing the one and
+ * removing the other leaves nothing to do.
  */
 export const stateOf = (host: Host): Promise<string> =>
   host.shell(`set -eu
@@ -154,7 +158,8 @@ export const stateOf = (host: Host): Promise<string> =>
     grep azure-init/media /proc/self/mounts || true`)
 
 /**
- * The account, its rights and its keys as the owner of this VM needs them, nothing left behind, and the VM marked as provisioned.
+ * The account, its rights and its keys as the owner of this VM needs them, nothing left behind, and the VM marked as
+ * provisioned.
  */
 export const assertProvisioned = async (
   host: Host,
@@ -197,7 +202,10 @@ export const assertProvisioned = async (
   )
 }
 
-/** Which files hold this text, of all that a boot could have written; the repository, a mount of its own, may lie below one of the places. */
+/**
+ * Which files hold this text, of all that a boot could have written; the repository, a mount of its own, may lie below
+ * one of the places.
+ */
 export const filesWith = (host: Host, text: string): Promise<string> =>
   host.shell(
     "text=$(cat); mkdir -p /run/azure-init; find /etc /var/log /var/lib/azure-init /var/lib/hyperv /run/azure-init /home /tmp "

@@ -1,8 +1,10 @@
 /**
- * An emulated VM: Debian with its cloud kernel under qemu, without KVM, so that it runs anywhere. It has what no namespace has: a kernel and
- * firmware of its own, an optical drive with a real disc in it, SMBIOS, udev, a first process that is systemd, a network card and DHCP.
+ * An emulated VM: Debian with its cloud kernel under qemu, without KVM, so that it runs anywhere. It has what no
+ * namespace has: a kernel and firmware of its own, an optical drive with a real disc in it, SMBIOS, udev, a first
+ * process that is systemd, a network card and DHCP.
  *
- * The VM's network is qemu's user-mode one in a network namespace of its own, which reaches nothing but the platform of fabric.
+ * The VM's network is qemu's user-mode one in a network namespace of its own, which reaches nothing but the platform of
+ * fabric.
  */
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -47,11 +49,14 @@ export interface VmOptions {
 
 /** A VM that is running, or has been. */
 export interface Vm extends Pick<Platform, "play" | "transcript" | "forget"> {
-  /** Runs a command of a shell over ssh, as this user with nothing but this credential; status 255 when there is no login. */
+  /**
+   * Runs a command of a shell over ssh, as this user with nothing but this credential; status 255 when there is no
+   * login.
+   */
   readonly ssh: (username: string, credential: Credential, command: string, input?: string) => Promise<Outcome>
   /**
-   * As {@link Vm.ssh}, tried again until there is a login; gives back standard output. Rejects with the console's text after so many
-   * seconds, and when the command's status is not 0.
+   * As {@link Vm.ssh}, tried again until there is a login; gives back standard output. Rejects with the console's text
+   * after so many seconds, and when the command's status is not 0.
    */
   readonly login: (
     username: string,
@@ -64,13 +69,19 @@ export interface Vm extends Pick<Platform, "play" | "transcript" | "forget"> {
   readonly reboot: (username: string, credential: Credential, seconds: number) => Promise<void>
   /** What the serial console has said so far, of all boots. */
   readonly console: () => string
-  /** Waits until the console has said this, after its first `from` characters; rejects with all that it said after so many seconds. */
+  /**
+   * Waits until the console has said this, after its first `from` characters; rejects with all that it said after so
+   * many seconds.
+   */
   readonly says: (text: RegExp, seconds: number, from?: number) => Promise<void>
   /** Whether the drive's tray is open, as the host of the VM sees it. */
   readonly ejected: () => Promise<boolean>
   /** Waits for the VM to power itself off; rejects with the console's text after so many seconds. */
   readonly off: (seconds: number) => Promise<void>
-  /** Whether this text is anywhere on the disk's blocks, files that are gone and the journal included. The VM must be off. */
+  /**
+   * Whether this text is anywhere on the disk's blocks, files that are gone and the journal included. The VM must be
+   * off.
+   */
   readonly diskHolds: (text: string) => boolean
   /** Ends the VM, and leaves nothing of it. */
   readonly stop: () => Promise<void>
@@ -193,7 +204,8 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
     ["-serial", `file:${serial}`, "-qmp", `unix:${monitor},server=on,wait=off`],
     ["-machine", "pc", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024"],
     // The oldest CPU on which the agent's executable runs has SSE 4.2; every extension more makes the emulation slower.
-    // Without the exchange of 16 bytes, which two emulated processors at a time get wrong: trixie's kernel fell over it.
+    // Without the exchange of 16 bytes, which two emulated processors at a time get wrong: trixie's kernel fell over
+    // it.
     ["-cpu", "Nehalem,-cx16"],
     generation === 2 ? ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${ovmf}`] : [],
     ["-kernel", join(boot, "vmlinuz"), "-initrd", join(boot, "initrd")],

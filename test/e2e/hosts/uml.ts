@@ -35,7 +35,10 @@ export interface UmlBoot {
 /** The machine after its last boot. */
 export interface UmlMachine {
   readonly boots: ReadonlyArray<UmlBoot>
-  /** A file that was written: kind, mode and owner as `stat` has them in the first line, then its text; `undefined` when there is none. */
+  /**
+   * A file that was written: kind, mode and owner as `stat` has them in the first line, then its text; `undefined` when
+   * there is none.
+   */
   readonly written: (path: string) => string | undefined
 }
 
@@ -44,7 +47,10 @@ const write = (file: string, text: string, mode = 0o644): void => {
   writeFileSync(file, text, { mode })
 }
 
-/** Runs a command of sh as the first process of the machine, at each of so many boots, and hands over what is left of it to the test. */
+/**
+ * Runs a command of sh as the first process of the machine, at each of so many boots, and hands over what is left of it
+ * to the test.
+ */
 export const onUml = async (
   options: UmlOptions,
   command: string,

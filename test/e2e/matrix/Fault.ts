@@ -85,11 +85,15 @@ const processes =
 
 const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line.trim() !== "")
 
-/** Files with one of these texts, of all that was written to the disk, and of what memory alone holds; the disc itself is no copy of it. */
+/**
+ * Files with one of these texts, of all that was written to the disk, and of what memory alone holds; the disc itself
+ * is no copy of it.
+ */
 const filesWithAny = async (host: Host, texts: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
   lines(
     await host.shell(
-      // Without the repository, a mount of its own, which may lie below one of these places and has the secrets in its tests.
+      // Without the repository, a mount of its own, which may lie below one of these places and has the secrets in its
+      // tests.
       "cat >/run/.texts; find /.written /run /tmp /dev/shm -xdev ! -path '/run/disc/*' ! -path /run/.texts -type f "
         + "-exec grep -laF -f /run/.texts {} +; rm /run/.texts",
       texts.map((text) => `${text}\n`).join("")
@@ -142,7 +146,8 @@ const keysAsTheyShouldBe =
   `regular file 600 ${username}:${username}\ndirectory 700 ${username}:${username}\n${owner.publicKey}\n`
 
 /**
- * The state, or that it cannot even be described; without the links of users that the agent has set aside, which stay theirs.
+ * The state, or that it cannot even be described; without the links of users that the agent has set aside, which stay
+ * theirs.
  */
 const stateNow = (host: Host): Promise<string> =>
   stateOf(host).then(

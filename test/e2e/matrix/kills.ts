@@ -15,8 +15,8 @@ const randomsOf = (seed: number): () => number => {
 }
 
 /**
- * As `config/azure-init.service` has it, with mounts of its own (`PrivateMounts=`): what an agent that had no time to unmount leaves
- * mounted goes with it.
+ * As `config/azure-init.service` has it, with mounts of its own (`PrivateMounts=`): what an agent that had no time to
+ * unmount leaves mounted goes with it.
  */
 const inUnit = ["unshare", "--mount", "--propagation", "slave", "--"]
 
@@ -40,7 +40,10 @@ const ending = (signal: string, when: "before" | "after", decoy: string, path: s
       : `${path} "$@"; status=$?; kill -${signal} $PPID; exit $status`
   }\n`
 
-/** The executable locks, unmounts and ejects by itself, and asks for hostnamectl only where the files fail; troubles.e2e.ts ends the agent at these. */
+/**
+ * The executable locks, unmounts and ejects by itself, and asks for hostnamectl only where the files fail;
+ * troubles.e2e.ts ends the agent at these.
+ */
 const called = helpers.filter(({ name }) => !["flock", "umount", "eject", "hostnamectl"].includes(name))
 
 const atHelpers = (signal: "TERM" | "KILL"): ReadonlyArray<Fault> =>
@@ -106,7 +109,10 @@ const atRequests = (signal: "TERM" | "KILL"): ReadonlyArray<Fault> => [
 ]
 
 const count = 200
-/** A first boot with this disc takes about 200 ms on two cores; later instants are those of the reports and of a busy machine. */
+/**
+ * A first boot with this disc takes about 200 ms on two cores; later instants are those of the reports and of a busy
+ * machine.
+ */
 const longest = 0.35
 const seed = 20261123
 

@@ -65,7 +65,10 @@ const crowd = (path: string, pages = 0) => (host: Host) =>
 /** What was written to it goes with it. */
 const uncrowd = (path: string) => (host: Host) => host.shell(`umount -l ${path}`)
 
-/** The whole disk is full but for so many pages: each write of the agent and its helpers meets the end of the room in one of the rows. */
+/**
+ * The whole disk is full but for so many pages: each write of the agent and its helpers meets the end of the room in
+ * one of the rows.
+ */
 const fullDisk = (pages: number): Fault => ({
   group: "disk",
   name: `full but for ${pages * 4} KiB`,

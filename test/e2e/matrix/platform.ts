@@ -15,7 +15,10 @@ const times = <A>(count: number, value: A): ReadonlyArray<A> => Array.from({ len
 /** An endpoint that fails for the whole boot must not take the others' time. */
 const giveUp = { imds: settings({ imds: 0.6 }), wireserver: settings({ wireserver: 0.6 }) }
 
-/** An answer of IMDS in place of the right one: at first, and for the whole boot, with a disc that makes up for it and without. */
+/**
+ * An answer of IMDS in place of the right one: at first, and for the whole boot, with a disc that makes up for it and
+ * without.
+ */
 const ofImds = (
   group: string,
   what: string,

@@ -145,7 +145,10 @@ export const imds: Target = {
     )
 }
 
-/** Everything that a server sends: status, headers with `Retry-After` and `Date`, body; for IMDS and for WireServer, by the real client. */
+/**
+ * Everything that a server sends: status, headers with `Retry-After` and `Date`, body; for IMDS and for WireServer, by
+ * the real client.
+ */
 export const http: Target = {
   name: "http",
   documents: () => filesIn("fuzz/http/"),

@@ -84,7 +84,10 @@ export const keys: Target = {
     }))
 }
 
-/** What sshd prints, with its exit status in front where it is not 0: where the keys go, and whether passwords are taken. */
+/**
+ * What sshd prints, with its exit status in front where it is not 0: where the keys go, and whether passwords are
+ * taken.
+ */
 export const sshd: Target = {
   name: "sshd",
   documents: () => [
@@ -169,7 +172,8 @@ export const sshdConfig: Target = {
     Effect.succeed(Effect.fnUntraced(function*(input) {
       yield* emptied(directory)
       const path = rooted(directory).sshdConfig
-      // The image's own file, which only its root writes: a list of a million empty lines does not fit into the boot runtime's memory.
+      // The image's own file, which only its root writes: a list of a million empty lines does not fit into the boot
+      // runtime's memory.
       const bytes = input.subarray(0, 256 * 1024)
       put(path, bytes)
       const change = (answer: Subprocess.Answer) =>

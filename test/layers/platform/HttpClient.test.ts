@@ -12,7 +12,9 @@ import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import * as Platform from "../../../src/layers/Platform.ts"
 
-/** On Node under vitest, on the boot runtime under `npm run test:native`: what is accepted and what refused is the same. */
+/**
+ * On Node under vitest, on the boot runtime under `npm run test:native`: what is accepted and what refused is the same.
+ */
 
 const layer = Layer.merge(Platform.processes, Platform.httpClient(Duration.seconds(5)))
 

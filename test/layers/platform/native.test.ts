@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { LinuxFile } from "../../../src/layers/platform/native/LinuxFile.ts"
 
-/** What the boot runtime's layer makes of calls that do less than they are asked for, as signals and slow devices have them. */
+/**
+ * What the boot runtime's layer makes of calls that do less than they are asked for, as signals and slow devices have
+ * them.
+ */
 
 const lacking = () => -38
 

@@ -10,7 +10,10 @@ const textOf = (value: unknown): string => {
   return typeof value === "bigint" ? `${value}n` : String(value)
 }
 
-/** `console`: a line for each call, to standard output or standard error; values that are no text as JSON, no `%` formats. */
+/**
+ * `console`: a line for each call, to standard output or standard error; values that are no text as JSON, no `%`
+ * formats.
+ */
 export const make = (system: Pick<Natives, "encodeUtf8" | "write">) => {
   let indent = ""
   const to = (file: number) => (...values: ReadonlyArray<unknown>): void => {

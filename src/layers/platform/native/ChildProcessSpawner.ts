@@ -159,8 +159,8 @@ const exitCodeOf = (system: Natives, command: StandardCommand, { code, signal }:
 }
 
 /**
- * Commands without shells and pipelines, in process groups of their own; failures as @effect/platform-node has them. When its scope closes,
- * what is left of a command's group is killed.
+ * Commands without shells and pipelines, in process groups of their own; failures as @effect/platform-node has them.
+ * When its scope closes, what is left of a command's group is killed.
  */
 export const make = (system: Natives): Spawner.ChildProcessSpawner["Service"] =>
   Spawner.make((command) => {

@@ -23,8 +23,8 @@ import { connect, type Socket, SocketError } from "./socket.ts"
 const longest = 2 ** 31 - 1
 
 /**
- * HTTP/1.1 over plain TCP: no proxy, no redirects, a connection of its own for each request, which is made within `connectTimeout` and
- * closed with the last byte of the body, a failure, an interruption or the request's scope.
+ * HTTP/1.1 over plain TCP: no proxy, no redirects, a connection of its own for each request, which is made within
+ * `connectTimeout` and closed with the last byte of the body, a failure, an interruption or the request's scope.
  */
 export const layer = (system: Natives, connectTimeout: Duration.Duration): Layer.Layer<HttpClient.HttpClient> =>
   Layer.succeed(

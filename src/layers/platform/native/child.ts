@@ -134,7 +134,10 @@ class Pipe {
   }
 }
 
-/** What a child writes. It ends with the child: what the child has left running may hold the pipe, and is not waited for. */
+/**
+ * What a child writes. It ends with the child: what the child has left running may hold the pipe, and is not waited
+ * for.
+ */
 export class Output {
   readonly #pipe: Pipe
   readonly #child: Child

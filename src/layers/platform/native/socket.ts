@@ -54,8 +54,8 @@ export class Socket {
   }
 
   /**
-   * Sends all of the bytes. A peer that does not want them any more may have answered all the same, so that it has closed is left to the
-   * reader to find out.
+   * Sends all of the bytes. A peer that does not want them any more may have answered all the same, so that it has
+   * closed is left to the reader to find out.
    */
   send(bytes: Uint8Array): Effect.Effect<void, SocketError> {
     let sent = 0

@@ -90,8 +90,9 @@ export class NodeFile implements File {
   }
 
   /**
-   * Node has no flock(2): the helper `flock` takes it on the descriptor that it inherits as number 3. The lock belongs to the open file
-   * description, so it outlives the helper. BusyBox's helper knows neither waiting nor fcntl(2) locks, so it is asked for neither.
+   * Node has no flock(2): the helper `flock` takes it on the descriptor that it inherits as number 3. The lock belongs
+   * to the open file description, so it outlives the helper. BusyBox's helper knows neither waiting nor fcntl(2) locks,
+   * so it is asked for neither.
    */
   get tryLock(): Effect.Effect<boolean, LinuxError> {
     const failed = (detail: string) =>

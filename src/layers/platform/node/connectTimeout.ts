@@ -6,8 +6,9 @@ import * as Net from "node:net"
 const longest = 2 ** 31 - 1
 
 /**
- * Makes an agent of `node:http` or `node:https` give up a connection that is not made within the timeout, with code `ETIMEDOUT` as the
- * kernel does after minutes. Node has no such option: an agent's `timeout` counts idle time during the whole life of the socket.
+ * Makes an agent of `node:http` or `node:https` give up a connection that is not made within the timeout, with code
+ * `ETIMEDOUT` as the kernel does after minutes. Node has no such option: an agent's `timeout` counts idle time during
+ * the whole life of the socket.
  */
 export const withConnectTimeout = <A extends Http.Agent>(agent: A, timeout: Duration.Duration): A => {
   const connect = agent.createConnection.bind(agent)

@@ -14,7 +14,10 @@ export const errorOf = (operation: string, place: Place, thrown: unknown): Linux
   })
 }
 
-/** Node looks at arguments before the kernel does, and has codes of its own for those that the kernel answers with EINVAL. */
+/**
+ * Node looks at arguments before the kernel does, and has codes of its own for those that the kernel answers with
+ * EINVAL.
+ */
 const refusedByNode = (thrown: unknown): boolean =>
   thrown instanceof Error && "code" in thrown
   && (thrown.code === "ERR_INVALID_ARG_VALUE" || thrown.code === "ERR_OUT_OF_RANGE")

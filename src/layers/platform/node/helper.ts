@@ -5,7 +5,10 @@ import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process"
 /** As systemd has it for system services, the sbin directories first as root's shell has them. */
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/** How a helper ended: its exit status, `undefined` when it did not start or did not end by itself, and what it or the system said. */
+/**
+ * How a helper ended: its exit status, `undefined` when it did not start or did not end by itself, and what it or the
+ * system said.
+ */
 export interface HelperResult {
   readonly status: number | undefined
   readonly said: string
