@@ -15,6 +15,7 @@ const onNodeOnly: Readonly<Record<string, string>> = {
   "test/domain/sshKeygen.test.ts": "runs ssh-keygen synchronously",
   "test/layers/Imds.test.ts": "has a server in its own process",
   "test/layers/ImdsDeadline.test.ts": "is answered with the Web's Response, by HttpScript",
+  "test/layers/networkChange.test.ts": "is answered with the Web's Response, by HttpScript",
   "test/layers/Kvp.test.ts": "has another process hold a lock, by Node's spawn",
   "test/layers/ProvisioningMedia.test.ts": "replaces functions of node:fs",
   "test/layers/SettingsSource.test.ts": "runs mkfifo synchronously",
