@@ -57,27 +57,23 @@ const without = (calls: string, command: ReadonlyArray<string>): ReadonlyArray<s
   ...command
 ]
 
-/** What BusyBox has no applet for, as an image may have it: it adds the lines of an account, and its groups. */
-const useradd = `#!/bin/sh
+/** BusyBox's own `adduser -D -h HOME -g COMMENT NAME`, which Debian leaves out of its build. */
+const adduser = `#!/bin/sh
 set -eu
-groups= home=
-while [ $# -gt 1 ]; do
-  case $1 in
-    --groups | -G) groups=$2; shift ;;
-    --home-dir | -d) home=$2; shift ;;
-    --shell | -s | --comment | -c | --password | -p) shift ;;
-  esac
-  shift
-done
-name=$1
-home=\${home:-/home/$name}
-echo "$name:x:1000:1000::$home:/bin/sh" >>/etc/passwd
-echo "$name:x:1000:" >>/etc/group
-echo "$name:!:19000:0:99999:7:::" >>/etc/shadow
-for group in $(echo "$groups" | tr , ' '); do sed -i "s/^\\\\($group:.*:\\\\)\\\\(.*\\\\)\\$/\\\\1\\\\2,$name/; s/:,/:/" /etc/group; done
-mkdir -p "$home"
-chown 1000:1000 "$home"
-chmod 700 "$home"
+[ "$1 $2 $4 $#" = "-D -h -g 6" ] || exit 1
+echo "$6:x:1000:1000:$5:$3:/bin/sh" >>/etc/passwd
+echo "$6:x:1000:" >>/etc/group
+echo "$6:!:19000:0:99999:7:::" >>/etc/shadow
+mkdir -p "$3"
+chown 1000:1000 "$3"
+chmod 700 "$3"
+`
+
+/** BusyBox's own `addgroup NAME GROUP`, of a group without members. */
+const addgroup = `#!/bin/sh
+set -eu
+[ $# = 2 ] && grep -q "^$2:" /etc/group
+sed -i "s/^$2:.*:$/&$1/" /etc/group
 `
 
 describe("the executable", () => {
@@ -108,8 +104,10 @@ describe("the executable", () => {
       disc: disc()
     })
     try {
+      // The command is a service, which needs the machine's D-Bus.
+      await host.run(["systemctl", "is-system-running", "--wait"])
       // 434 is pidfd_open(2), of 5.3: the machine's kernel has it, and the command has not.
-      const asked = ["perl", "-e", "syscall(434, $$, 0); print $! + 0"]
+      const asked = ["perl", "-e", "syscall(434, 1, 0); print $! + 0"]
       assert.strictEqual((await host.run(asked)).stdout, "0")
       assert.strictEqual((await host.run(without(newer, asked))).stdout, "38")
       const ended = await host.run(without(newer, agents.executable))
@@ -121,6 +119,15 @@ describe("the executable", () => {
     }
   })
 })
+
+/** There is no sshd to ask. */
+const onBusyBox = `
+[user_provisioners]
+backends = ["adduser"]
+[ssh]
+query_sshd_config = false
+configure_sshd_password_authentication = false
+`
 
 describe("a root of BusyBox alone", () => {
   const busybox = () => made("busybox", "busybox.sh", root("bookworm"))
@@ -140,14 +147,12 @@ describe("a root of BusyBox alone", () => {
     }
   })
 
-  it("gets its owner in where the image adds a useradd", async () => {
+  it("gets its owner's account, keys and name with BusyBox's own helpers", async () => {
     const host = await start({ root: busybox(), vmId, playbook: playbook() })
     try {
-      await host.write("/usr/sbin/useradd", useradd, "755")
-      await host.write(
-        settingsFile,
-        "[ssh]\nquery_sshd_config = false\nconfigure_sshd_password_authentication = false\n"
-      )
+      await host.write("/usr/sbin/adduser", adduser, "755")
+      await host.write("/usr/sbin/addgroup", addgroup, "755")
+      await host.write(settingsFile, onBusyBox)
       const ended = await host.run(agents.executable)
       assert.strictEqual(ended.status, 0, `${ended.stderr}\n${await host.shell("cat /var/log/azure-init.log")}`)
       assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest])
