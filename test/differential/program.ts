@@ -38,18 +38,20 @@ const open = (name: string): Promise<Run> => {
 }
 
 /**
- * The outcome without what differs between two runs on one engine, where the files are and the server's port; and
- * without the words of two parsers of HTTP for what both refuse.
+ * A text without what differs between two runs on one engine, where the files are and the server's port; without the
+ * words of two parsers of HTTP for what both refuse; and without those of libuv and two C libraries for an errno.
  */
-const lineOf = (exit: Exit.Exit<Outcome>): string => {
-  const text = Exit.isSuccess(exit)
-    ? show(exit.value)
-    : show({ _tag: "Defect", detail: Cause.prettyErrors(exit.cause).map(({ message }) => message).join("\n") })
-  return text
+const neutral = (text: string): string =>
+  text
     .replaceAll(job.directory, "")
     .replaceAll(job.origin, "http://server")
     .replaceAll(/(?<=Parse Error)[^;"]*/g, "")
-}
+    .replaceAll(/\b(E[A-Z]{2,}\d?): [a-z/ -]+/g, "$1")
+
+const lineOf = (exit: Exit.Exit<Outcome>): string =>
+  Exit.isSuccess(exit)
+    ? show(exit.value, neutral)
+    : show({ _tag: "Defect", detail: Cause.prettyErrors(exit.cause).map(({ message }) => message).join("\n") }, neutral)
 
 const runs = new Map<string, Run>()
 for (const [number, name] of job.targets.entries()) {
