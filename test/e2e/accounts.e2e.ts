@@ -11,11 +11,12 @@ import {
   username
 } from "./hosts/overlay.ts"
 
-/** What the agent starts to find accounts and make them, in order. */
+/** What the agent starts to find accounts and make them, in order; the sudo rule is checked at the same time. */
 const programs = async (host: Host): Promise<ReadonlyArray<string>> =>
   (await host.shell("cat /var/log/azure-init.log"))
     .split("\n")
     .flatMap((line) => /create_user.*\{program=(\w+)\}: libazureinit: new$/.exec(line)?.[1] ?? [])
+    .filter((program) => program !== "visudo")
 
 /** An account that systemd's source of the name service has, and no file (nss-systemd(8), `systemd.io/USER_RECORD`). */
 const record = JSON.stringify({ userName: username, uid: 4321, gid: 4321, homeDirectory: `/home/${username}` })
