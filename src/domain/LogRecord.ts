@@ -32,7 +32,7 @@ const escapeControl = (character: string): string => {
 }
 
 /**
- * Text without control characters, so that nothing logged can forge a line. To look costs a fifth of replacing, and
+ * Text without control characters, so that nothing logged can forge a line. To look costs a third of replacing, and
  * hardly any text has one.
  */
 const escape = (text: string): string => control.test(text) ? text.replaceAll(controls, escapeControl) : text
