@@ -16,7 +16,8 @@ const daemon = `
   my $pool = "/var/lib/hyperv/.kvp_pool_1";
   sysopen(my $file, $pool, O_RDWR | O_CREAT, 0644) or die "$pool: $!";
   # struct flock of 64-bit Linux: l_type, l_whence, padding, l_start, l_len, l_pid.
-  fcntl($file, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, SEEK_SET, 0, 0, 0)) or die "fcntl: $!";
+  my $lock = pack("s s x4 q q i x4", F_WRLCK, SEEK_SET, 0, 0, 0);
+  fcntl($file, F_SETLK, $lock) or die "fcntl: $!";
   syswrite($file, pack("a512 a2048", "HostName", "host-1"));
   open(my $held, ">", "/run/held"); close($held);
   sleep(2);
@@ -27,7 +28,7 @@ describe("the KVP pool", () => {
   it("is left alone while somebody holds a lock of fcntl(2) on it, and gets all records after that", () =>
     onMachine({ playbook: playbook() }, async (host) => {
       const holding = host.run(["perl", "-e", daemon])
-      await host.shell("until [ -e /run/held ]; do sleep 0.02; done")
+      await host.shell("for i in $(seq 500); do [ -e /run/held ] && exit; sleep 0.02; done; exit 1")
       await boot(host, agents.executable)
       const held = await holding
       assert.strictEqual(held.status, 0, held.stderr)
