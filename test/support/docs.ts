@@ -42,6 +42,8 @@ export const blocks: ReadonlyArray<Block> = documents.flatMap(({ path, text }) =
 
 /** Blocks of sh that no test can run, each with the reason; `sh -n` reads them. */
 export const notRun: Readonly<Record<string, string>> = {
+  "docs/performance.md: npm run bench -- --runs 15 --agent \"azure-init (Rust)=/path/to/azure-init\" --no-peers --only boots,small,counts":
+    "it takes six minutes, needs the original's executable, and no test depends on time",
   "README.md: npm test": "it is the suite that would have to run itself",
   "docs/testing.md: npx azure-fabric run --on-this-machine --playbook playbook.toml -- qemu-system-x86_64 -m 2048 -nographic \\":
     "it boots an image of the reader's in QEMU, which ends when it is told to; test/vm boots one"
