@@ -30,7 +30,7 @@ export interface PlanSources<E extends SourceFailure = SourceFailure> {
   readonly imds: Result.Result<InstanceMetadata, SourceFailure>
   /** `none` when there is no provisioning media. */
   readonly media: Result.Result<Option.Option<OvfEnvironment>, E>
-  /** The SSH keys of each, decoded; empty where the source failed. */
+  /** The SSH keys of each, decoded; empty where the source failed, the media's also where IMDS has a usable one. */
   readonly keys: Readonly<Record<PlatformSource, DecodedKeys>>
 }
 

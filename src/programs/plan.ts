@@ -11,14 +11,19 @@ import { InvalidFieldError, NoAccessError, PasswordNotAllowedError, UsernameMiss
 import { SettingsLoaded } from "../services/SettingsLoaded.ts"
 import type { Environment } from "./environment.ts"
 
-/** The SSH keys of each source. An effect, since keys expire by the clock and the platform makes their fingerprints. */
-const decodeKeys = ({ imds, media }: Environment) =>
-  Effect.all({
-    IMDS: SshPublicKey.decodeAll(Result.match(imds, { onFailure: () => [], onSuccess: (of) => of.publicKeys })),
-    media: SshPublicKey.decodeAll(
-      Option.match(Option.flatten(Result.getSuccess(media)), { onNone: () => [], onSome: (of) => of.publicKeys })
-    )
-  })
+/**
+ * The SSH keys of each source; the media's count only where IMDS has no usable one, and are not decoded otherwise. An
+ * effect, since keys expire by the clock and the platform makes their fingerprints.
+ */
+const decodeKeys = Effect.fnUntraced(function*({ imds, media }: Environment) {
+  const textsOf = (source: Option.Option<{ readonly publicKeys: ReadonlyArray<string> }>) =>
+    Option.match(source, { onNone: () => [], onSome: (of) => of.publicKeys })
+  const ofImds = yield* SshPublicKey.decodeAll(textsOf(Result.getSuccess(imds)))
+  const ofMedia = yield* SshPublicKey.decodeAll(
+    ofImds.keys.length > 0 ? [] : textsOf(Option.flatten(Result.getSuccess(media)))
+  )
+  return { IMDS: ofImds, media: ofMedia }
+})
 
 const toError = (failure: PlanFailure<MediaError>): Reportable => {
   switch (failure._tag) {
