@@ -205,7 +205,7 @@ export const accepted: ReadonlyArray<Accepted> = [
     "[\"Stryker was here\"]"
   ]),
   ...same("src/layers/live/platformHttp.ts", "it is only given up with, never judged for another attempt", [
-    "let last: Trouble = {",
+    "let last: AttemptError = {",
     "false"
   ]),
   ...same("src/programs/provision.ts", "nothing is done for a state that no case names, either", [
@@ -218,11 +218,11 @@ export const accepted: ReadonlyArray<Accepted> = [
     ["attempt(\"restore\", main, ", "\"\""],
     ["attempt(\"look at\", path, linux.stat(path))", "\"\""]
   ),
-  ...same("src/layers/live/UserProvisioner.ts", "of the failure nothing is told", [
+  ...same("src/layers/linux/homeDirectory.ts", "of the failure nothing is told", [
     "attempt(\"look at\", home, linux.lstat(home))",
     "\"\""
   ]),
-  ...same("src/layers/live/UserProvisioner.ts", "rmdir(2) removes directories only", [
+  ...same("src/layers/linux/homeDirectory.ts", "rmdir(2) removes directories only", [
     "found.value.kind === \"directory\" && (found.value.mode",
     "true"
   ])

@@ -9,6 +9,7 @@ const rooms = ["domain", "services", "programs", "layers"]
 const suitesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
   UserProvisioner: ["UserProvisioner", "userAccess"],
   accountDatabase: ["UserProvisioner", "userAccess", "loginRefusals", "nameService"],
+  homeDirectory: ["UserProvisioner"],
   homeWalk: ["homeFile"],
   platformHttp: ["Imds", "WireServer"],
   sshd: ["sshd", "SshProvisioner", "loginRefusals"],

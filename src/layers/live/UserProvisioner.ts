@@ -16,9 +16,9 @@ import { Linux } from "../../services/Linux.ts"
 import { Paths } from "../../services/Paths.ts"
 import { saidBy, Subprocess } from "../../services/Subprocess.ts"
 import { UserProvisioner } from "../../services/UserProvisioner.ts"
-import { attempt, files } from "../linux/files.ts"
+import { files } from "../linux/files.ts"
+import * as HomeDirectory from "../linux/homeDirectory.ts"
 import * as Sudoers from "../linux/sudoers.ts"
-import { copyEntries, removeTree } from "../linux/trees.ts"
 import * as AccountDatabase from "./accountDatabase.ts"
 import * as UseraddDefaults from "./useraddDefaults.ts"
 
@@ -63,7 +63,7 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
     const linux = yield* Linux
     const path = yield* Path.Path
     const host = yield* files
-    const { exists, makeDirectories } = host
+    const ensureHome = HomeDirectory.makeEnsure(paths, path, linux, host, subprocess.run)
     const shellFile = yield* UseraddDefaults.makeShellFile
     const tools = toolsOf(subprocess.run, UseraddDefaults.overrides(host, paths.root, shellFile))
 
@@ -148,40 +148,6 @@ const make = (span: string, toolsOf: (run: Subprocess["Service"]["run"], overrid
         yield* Effect.logWarning("The account's own group is missing, making it", { username: account.name })
         yield* retried(tools.createOwnGroup(account))
       }
-    })
-
-    /** An account whose creation was cut short may lack its home, or have one that is not its own yet. */
-    const ensureHome = Effect.fnUntraced(function*(account: UserAccount) {
-      const home = `${paths.root}${account.home}`
-      const found = yield* Effect.option(attempt("look at", home, linux.lstat(home)))
-      // `useradd` makes it with no permission at all and hands it over in its next step.
-      const unfinished = Option.isSome(found) && found.value.kind === "directory" && (found.value.mode & 0o777) === 0
-        && (yield* Effect.isSuccess(linux.rmdir(home)))
-      if (Option.isSome(found) && !unfinished) return
-      yield* Effect.logWarning("The home directory is missing or unfinished, making it", { home })
-      const parent = path.dirname(home)
-      const temporary = path.join(parent, `.${account.name}.azure-init`)
-      const skeleton = `${paths.root}/etc/skel`
-      yield* makeDirectories(parent, 0o755)
-      yield* attempt("create", home, Effect.andThen(removeTree(linux, temporary), linux.mkdir(temporary, 0o700)))
-      const copied = yield* Effect.scoped(Effect.gen(function*() {
-        const made = yield* attempt("create", home, linux.open(temporary, { directory: true, noFollow: true }))
-        const copied = yield* Effect.result(attempt(
-          "copy",
-          skeleton,
-          Effect.scoped(
-            Effect.flatMap(linux.open(skeleton, { directory: true }), (from) => copyEntries(linux, from, made, account))
-          )
-        ))
-        yield* attempt("create", home, Effect.andThen(made.chmod(0o700), made.chown(account.uid, account.gid)))
-        return copied
-      }))
-      yield* attempt("create", home, linux.rename(temporary, home))
-      if (yield* exists(`${paths.selinux}/enforce`)) {
-        yield* subprocess.run({ command: "restorecon", args: ["-R", home] })
-      }
-      // A home without its skeleton takes the owner's keys all the same, so it is made first.
-      if (Result.isFailure(copied) && copied.failure.code !== "ENOENT") return yield* copied.failure
     })
 
     /** Adds what failed to the problems of the account. */
