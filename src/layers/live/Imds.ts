@@ -10,7 +10,7 @@ import { ImdsError } from "../../errors/ImdsError.ts"
 import { CurrentSettings } from "../../services/CurrentSettings.ts"
 import { Imds } from "../../services/Imds.ts"
 import { NetworkChange } from "../../services/NetworkChange.ts"
-import { exchange, readBody, type Trouble } from "./platformHttp.ts"
+import { type AttemptError, exchange, readBody } from "./platformHttp.ts"
 
 /** How azure-init names itself to IMDS: with the version of its build, which WireServer does not get (`main.rs`). */
 const userAgent = `azure-init v${build.version}`
@@ -19,8 +19,8 @@ const userAgent = `azure-init v${build.version}`
 const pathAndQuery = "/metadata/instance?api-version=2023-11-15&extended=true"
 
 /**
- * {@link Imds} over HTTP, retried as `exchange` says; a document that is malformed or incomplete counts as trouble that
- * passes.
+ * {@link Imds} over HTTP, retried as `exchange` says; a document that is malformed or incomplete counts as a retryable
+ * error.
  *
  * The `HttpClient` must not follow redirects or use a proxy, and keeps `imds.connection_timeout_secs`:
  * `Platform.httpClient`.
@@ -56,9 +56,9 @@ export const layer: Layer.Layer<Imds, never, CurrentSettings | HttpClient.HttpCl
           Result.match(decodeInstanceMetadata(text), {
             onSuccess: Effect.succeed,
             onFailure: (detail) =>
-              Effect.fail<Trouble>({ kind: "document", detail, passing: true, status: response.status })
+              Effect.fail<AttemptError>({ kind: "document", detail, retryable: true, status: response.status })
           })),
-      retry: "passing",
+      retry: "retryable",
       timeouts: {
         request: imds.requestTimeout,
         interval: imds.retryInterval,

@@ -19,8 +19,8 @@ import * as Stream from "effect/Stream"
 /** The largest body that is read, in bytes; an instance document has some ten thousand, one with 10,000 keys 2 MiB. */
 export const maximumBody = 4 * 1024 * 1024
 
-/** The statuses that pass: azure-init's, and the other ones of 4xx that tell of a moment and not of the request. */
-const passingStatuses: ReadonlySet<number> = new Set([400, 404, 408, 410, 425, 429])
+/** azure-init's retryable statuses, and the other ones of 4xx that tell of a moment and not of the request. */
+const retryableStatuses: ReadonlySet<number> = new Set([400, 404, 408, 410, 425, 429])
 
 /** What the kernel says where there is no address or no route yet (connect(2), ip(7)). */
 const unreachableCodes: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"])
@@ -28,14 +28,14 @@ const unreachableCodes: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EHOSTUN
 /** An address and its routes come one after the other. */
 const settling = "50 millis"
 
-/** What one attempt met. */
-export interface Trouble {
+/** Why one attempt failed. */
+export interface AttemptError {
   /** As in `ImdsError`. */
   readonly kind: "http" | "connection" | "timeout" | "document"
   /** In words, without any part of a body. */
   readonly detail: string
-  /** Whether to ask again. */
-  readonly passing: boolean
+  /** Whether another attempt may succeed. */
+  readonly retryable: boolean
   /** Whether it was for want of an address or a route. */
   readonly unreachable?: boolean
   readonly status?: number
@@ -43,8 +43,8 @@ export interface Trouble {
   readonly retryAfter?: Duration.Duration
 }
 
-/** The last attempt's trouble, and how many attempts there were. */
-export interface GaveUp extends Trouble {
+/** The error of the last attempt, and how many attempts there were. */
+export interface RetryExhausted extends AttemptError {
   readonly attempts: number
 }
 
@@ -56,11 +56,11 @@ export interface Exchange<A> {
   /** Made anew for each attempt. */
   readonly request: Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Takes what is needed from a 2xx answer, while the connection is open. */
-  readonly read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, Trouble>
+  readonly read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, AttemptError>
   /**
    * After which answers to ask again: none, those that tell of a moment and not of the request, or every one but 2xx.
    */
-  readonly retry: "never" | "passing" | "always"
+  readonly retry: "never" | "retryable" | "always"
   readonly timeouts: {
     /** One attempt, from the connection to the last byte of the body. */
     readonly request: Duration.Duration
@@ -74,14 +74,14 @@ export interface Exchange<A> {
 /**
  * Asks until there is an answer with a status of 2xx that `read` can use.
  *
- * Statuses 400, 404, 408, 410, 425, 429 and 5xx, trouble with the connection, and answers that cannot be used are
+ * Statuses 400, 404, 408, 410, 425, 429 and 5xx, connection errors, and answers that cannot be used are
  * followed by another attempt after the interval, or after `Retry-After` where that is longer. Other statuses fail at
  * once, unless `retry` says otherwise; redirects are not followed. Nothing goes on beyond the total: the last attempt
  * is cut short, a `Retry-After` that leads beyond it is cut to one interval before it, and where the wait alone would
  * reach it, the exchange fails without waiting. The clock of the deadline is monotonic, since the time of day is often
  * set while a VM boots.
  */
-export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
+export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, RetryExhausted> =>
   Effect.gen(function*() {
     const { interval, request, total } = call.timeouts
     const started = yield* Clock.monotonicTimeNanos
@@ -90,41 +90,41 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
       (now) => Duration.subtract(total, Duration.nanos(now - started))
     )
 
-    const giveUp = (trouble: Trouble, attempts: number) =>
-      Effect.logError("The request has failed for good", { error: trouble.detail, attempts }).pipe(
-        Effect.andThen(Effect.fail<GaveUp>({ ...trouble, attempts }))
+    const giveUp = (error: AttemptError, attempts: number) =>
+      Effect.logError("The request has failed for good", { error: error.detail, attempts }).pipe(
+        Effect.andThen(Effect.fail<RetryExhausted>({ ...error, attempts }))
       )
 
     /** The wait before the next attempt. */
-    const recover = Effect.fnUntraced(function*(trouble: Trouble, attempts: number) {
-      if (call.retry === "never" || (call.retry === "passing" && !trouble.passing)) {
-        return yield* giveUp(trouble, attempts)
+    const recover = Effect.fnUntraced(function*(error: AttemptError, attempts: number) {
+      if (call.retry === "never" || (call.retry === "retryable" && !error.retryable)) {
+        return yield* giveUp(error, attempts)
       }
       const remaining = yield* left
-      const asked = Duration.min(trouble.retryAfter ?? Duration.zero, Duration.subtract(remaining, interval))
+      const asked = Duration.min(error.retryAfter ?? Duration.zero, Duration.subtract(remaining, interval))
       const wait = Duration.max(interval, asked)
       if (Duration.isGreaterThanOrEqualTo(wait, remaining)) {
-        return yield* giveUp(trouble, attempts)
+        return yield* giveUp(error, attempts)
       }
       yield* Effect.logWarning(`The request failed, the next attempt follows in ${seconds(wait)}`, {
-        error: trouble.detail,
+        error: error.detail,
         remaining: seconds(remaining)
       })
-      return trouble.unreachable === true
+      return error.unreachable === true
         ? Effect.race(Effect.sleep(wait), Effect.andThen(call.networkChange, Effect.sleep(settling)))
         : Effect.sleep(wait)
     })
 
-    let last: Trouble = { kind: "timeout", detail: "the deadline leaves no time to ask", passing: true }
+    let last: AttemptError = { kind: "timeout", detail: "the deadline leaves no time to ask", retryable: true }
     for (let number = 0;; number++) {
       const limit = Duration.min(request, yield* left)
       if (!Duration.isPositive(limit)) return yield* giveUp(last, number)
       const outcome = yield* attempt(call, limit).pipe(
         Effect.map(Result.succeed),
-        Effect.catch((trouble) => {
+        Effect.catch((error) => {
           // That an attempt was cut short by the deadline says less than what the one before it met.
-          const cut = trouble.kind === "timeout" && number > 0 && Duration.isLessThan(limit, request)
-          last = cut ? last : trouble
+          const cut = error.kind === "timeout" && number > 0 && Duration.isLessThan(limit, request)
+          last = cut ? last : error
           return Effect.map(recover(last, number + 1), Result.fail)
         }),
         Effect.withSpan("http:request", { attributes: { attempt: number } })
@@ -139,13 +139,13 @@ export const exchange = <A>(call: Exchange<A>): Effect.Effect<A, GaveUp> =>
   )
 
 /** One attempt; its connection is closed when it ends, however it ends. */
-const attempt = <A>(call: Exchange<A>, limit: Duration.Duration): Effect.Effect<A, Trouble> =>
+const attempt = <A>(call: Exchange<A>, limit: Duration.Duration): Effect.Effect<A, AttemptError> =>
   Effect.gen(function*() {
     const request = yield* call.request
-    const response = yield* HttpClient.withScope(call.client).execute(request).pipe(Effect.mapError(troubleOfClient))
+    const response = yield* HttpClient.withScope(call.client).execute(request).pipe(Effect.mapError(errorOfClient))
     yield* Effect.annotateCurrentSpan("http_status", response.status)
     yield* Effect.logInfo("Received an HTTP response", { url: request.url })
-    if (response.status < 200 || response.status > 299) return yield* Effect.fail(yield* troubleOfStatus(response))
+    if (response.status < 200 || response.status > 299) return yield* Effect.fail(yield* errorOfStatus(response))
     const answer = yield* call.read(response)
     yield* Effect.logInfo(`The request succeeded with status ${response.status}`)
     return answer
@@ -154,7 +154,11 @@ const attempt = <A>(call: Exchange<A>, limit: Duration.Duration): Effect.Effect<
     Effect.timeoutOrElse({
       duration: limit,
       orElse: () =>
-        Effect.fail<Trouble>({ kind: "timeout", detail: `no complete answer within ${seconds(limit)}`, passing: true })
+        Effect.fail<AttemptError>({
+          kind: "timeout",
+          detail: `no complete answer within ${seconds(limit)}`,
+          retryable: true
+        })
     })
   )
 
@@ -164,14 +168,14 @@ export const readBody = Effect.fnUntraced(function*(response: HttpClientResponse
   let text = ""
   let size = 0
   yield* response.stream.pipe(
-    Stream.mapError(troubleOfClient),
-    Stream.runForEach((chunk): Effect.Effect<void, Trouble> => {
+    Stream.mapError(errorOfClient),
+    Stream.runForEach((chunk): Effect.Effect<void, AttemptError> => {
       size += chunk.length
       if (size > maximumBody) {
         return Effect.fail({
           kind: "document",
           detail: `the body is larger than ${maximumBody} bytes`,
-          passing: true,
+          retryable: true,
           status: response.status
         })
       }
@@ -184,17 +188,17 @@ export const readBody = Effect.fnUntraced(function*(response: HttpClientResponse
 
 const seconds = (duration: Duration.Duration): string => `${Math.round(Duration.toSeconds(duration) * 10) / 10} s`
 
-const troubleOfStatus = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
+const errorOfStatus = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
   const { headers, status } = response
-  const passing = passingStatuses.has(status) || status >= 500
-  const retryAfter = passing ? yield* retryAfterOf(headers["retry-after"], headers["date"]) : Option.none()
-  const trouble: Trouble = {
+  const retryable = retryableStatuses.has(status) || status >= 500
+  const retryAfter = retryable ? yield* retryAfterOf(headers["retry-after"], headers["date"]) : Option.none()
+  const error: AttemptError = {
     kind: "http",
     detail: status >= 300 && status < 400 ? `HTTP ${status}, a redirect, which is not followed` : `HTTP ${status}`,
-    passing,
+    retryable,
     status
   }
-  return Option.isSome(retryAfter) ? { ...trouble, retryAfter: retryAfter.value } : trouble
+  return Option.isSome(retryAfter) ? { ...error, retryAfter: retryAfter.value } : error
 })
 
 /**
@@ -219,18 +223,18 @@ const retryAfterOf = Effect.fnUntraced(function*(value: string | undefined, date
 const dateOf = (text = ""): Option.Option<DateTime.Utc> =>
   /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text) ? DateTime.make(text) : Option.none()
 
-const troubleOfClient = ({ reason }: HttpClientError): Trouble => {
+const errorOfClient = ({ reason }: HttpClientError): AttemptError => {
   switch (reason._tag) {
     case "InvalidUrlError":
-      return { kind: "connection", detail: "the URL is not valid", passing: false }
+      return { kind: "connection", detail: "the URL is not valid", retryable: false }
     case "EmptyBodyError":
-      return { kind: "document", detail: "the body is empty", passing: true }
+      return { kind: "document", detail: "the body is empty", retryable: true }
     default: {
       const { cause } = reason
       const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
       const said = Predicate.isError(cause) ? cause.message || code : reason.message
       const kind = code === "ETIMEDOUT" ? "timeout" : "connection"
-      return { kind, detail: said, passing: true, unreachable: unreachableCodes.has(code) }
+      return { kind, detail: said, retryable: true, unreachable: unreachableCodes.has(code) }
     }
   }
 }
