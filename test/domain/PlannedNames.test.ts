@@ -5,20 +5,9 @@ import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { formatInvalidField, type PlanFailure } from "../../src/domain/PlanFailure.ts"
 import { decideHostname, decideUsername } from "../../src/domain/PlannedNames.ts"
 import { Username } from "../../src/domain/Username.ts"
-import { metadata } from "../support/agent.ts"
+import { disc as other, metadata } from "../support/agent.ts"
 
-const disc: OvfEnvironment = {
-  username: Option.some("discuser"),
-  password: Option.none(),
-  hostname: Option.some("dischost"),
-  disablePasswordAuthentication: Option.none(),
-  publicKeys: [],
-  publicKeysWithoutValue: 0,
-  customData: Option.none(),
-  preprovisionedVm: false,
-  preprovisionedVmType: "None",
-  provisionGuestProxyAgent: false
-}
+const disc: OvfEnvironment = { ...other, disablePasswordAuthentication: Option.none() }
 
 /** Each failure in a sentence. */
 const texts = (failures: ReadonlyArray<PlanFailure>): ReadonlyArray<string> =>

@@ -10,20 +10,8 @@ import type { SourceFailure } from "../../src/domain/PlanSources.ts"
 import * as Plan from "../../src/domain/ProvisioningPlan.ts"
 import * as SshPublicKey from "../../src/domain/SshPublicKey.ts"
 import { Username } from "../../src/domain/Username.ts"
-import { goodKey, group, metadata } from "../support/agent.ts"
+import { disc, goodKey, group, metadata } from "../support/agent.ts"
 
-const disc: OvfEnvironment = {
-  username: Option.some("discuser"),
-  password: Option.none(),
-  hostname: Option.some("dischost"),
-  disablePasswordAuthentication: Option.some(true),
-  publicKeys: [],
-  publicKeysWithoutValue: 0,
-  customData: Option.none(),
-  preprovisionedVm: false,
-  preprovisionedVmType: "None",
-  provisionGuestProxyAgent: false
-}
 const password = Redacted.make("Correct-horse-7")
 const withPassword: OvfEnvironment = {
   ...disc,
@@ -263,10 +251,10 @@ describe("ProvisioningPlan: what the log warns of", () => {
       }]])
     }))
 
-  it.effect("says that a pre-provisioned VM is provisioned as any other", () =>
+  it.effect("says that a pre-provisioned VM is provisioned like any other", () =>
     Effect.gen(function*() {
       const message =
-        "This VM says that it is pre-provisioned, which this agent does not handle: provisioning it as any other"
+        "This VM says that it is pre-provisioned, which this agent does not handle: provisioning it like any other"
       const { failures, notices } = yield* planned({ media: { ...disc, preprovisionedVmType: "Savable" } })
       assert.deepStrictEqual([failures, notices], [[], [{ message, fields: { type: "Savable" } }]])
     }))

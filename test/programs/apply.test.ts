@@ -6,7 +6,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { defaults } from "../../src/domain/Settings.ts"
 import { HostnameError } from "../../src/errors/HostnameError.ts"
 import { LoginRefusedError } from "../../src/errors/LoginRefusedError.ts"
@@ -19,23 +18,10 @@ import { PasswordProvisioner } from "../../src/services/PasswordProvisioner.ts"
 import { ProvisioningMedia } from "../../src/services/ProvisioningMedia.ts"
 import { SshProvisioner } from "../../src/services/SshProvisioner.ts"
 import { UserProvisioner } from "../../src/services/UserProvisioner.ts"
-import { makeAgent, metadata } from "../support/agent.ts"
+import { emptyDisc, makeAgent, metadata } from "../support/agent.ts"
 import { turnsUntil } from "../support/turns.ts"
 
 const user = "azureuser"
-
-const disc: OvfEnvironment = {
-  username: Option.none(),
-  password: Option.none(),
-  hostname: Option.none(),
-  disablePasswordAuthentication: Option.none(),
-  publicKeys: [],
-  publicKeysWithoutValue: 0,
-  customData: Option.none(),
-  preprovisionedVm: false,
-  preprovisionedVmType: "None",
-  provisionGuestProxyAgent: false
-}
 
 /** The steps that run at the same time, in the order of the report. */
 const parallel = ["password", "keys", "sudo", "sshd", "hostname"] as const
@@ -205,7 +191,7 @@ describe("the steps of the work", () => {
       const looked = Effect.fnUntraced(function*(disablePasswordAuthentication: boolean, set: boolean) {
         const agent = makeAgent({
           imds: [{ ...metadata, disablePasswordAuthentication }],
-          media: [Option.some({ ...disc, password: set ? password : Option.none() })],
+          media: [Option.some({ ...emptyDisc, password: set ? password : Option.none() })],
           settings: { passwordProvisioners: { ...defaults.passwordProvisioners, allow: true } }
         })
         assert.strictEqual(yield* agent.boot, 0)

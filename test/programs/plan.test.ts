@@ -10,21 +10,8 @@ import { MediaError } from "../../src/errors/MediaError.ts"
 import type { Environment } from "../../src/programs/environment.ts"
 import { makePlan } from "../../src/programs/plan.ts"
 import { SettingsLoaded } from "../../src/services/SettingsLoaded.ts"
-import { goodKey, group, metadata } from "../support/agent.ts"
+import { disc, goodKey, group, metadata } from "../support/agent.ts"
 import { type Entry, logging } from "../support/logged.ts"
-
-const disc: OvfEnvironment = {
-  username: Option.some("discuser"),
-  password: Option.none(),
-  hostname: Option.some("dischost"),
-  disablePasswordAuthentication: Option.some(true),
-  publicKeys: [],
-  publicKeysWithoutValue: 0,
-  customData: Option.none(),
-  preprovisionedVm: false,
-  preprovisionedVmType: "None",
-  provisionGuestProxyAgent: false
-}
 
 const noDisc = Result.succeed(Option.none<OvfEnvironment>())
 const late = new ImdsLateError({ grace: 10 })

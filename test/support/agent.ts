@@ -3,6 +3,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { InstanceMetadata } from "../../src/domain/InstanceMetadata.ts"
+import type { OvfEnvironment } from "../../src/domain/OvfEnvironment.ts"
 import { defaults, type Settings } from "../../src/domain/Settings.ts"
 import { GroupName, Username } from "../../src/domain/Username.ts"
 import { VmId } from "../../src/domain/VmId.ts"
@@ -41,6 +42,28 @@ export const metadata: InstanceMetadata = {
   computerName: "labvm",
   disablePasswordAuthentication: true,
   publicKeys: [goodKey]
+}
+
+/** A disc that says nothing of the VM. */
+export const emptyDisc: OvfEnvironment = {
+  username: Option.none(),
+  password: Option.none(),
+  hostname: Option.none(),
+  disablePasswordAuthentication: Option.none(),
+  publicKeys: [],
+  publicKeysWithoutValue: 0,
+  customData: Option.none(),
+  preprovisionedVm: false,
+  preprovisionedVmType: "None",
+  provisionGuestProxyAgent: false
+}
+
+/** A disc that names the administrator and the host, other than {@link metadata} does. */
+export const disc: OvfEnvironment = {
+  ...emptyDisc,
+  username: Option.some("discuser"),
+  hostname: Option.some("dischost"),
+  disablePasswordAuthentication: Option.some(true)
 }
 
 /** A whole agent of test layers; everything is as Azure wants it unless said otherwise. */

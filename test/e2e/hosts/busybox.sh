@@ -7,25 +7,8 @@ root=$1
 directory=$2
 . "$(dirname "$0")/once.sh"
 
-mkdir "$work/debs" "$work/tree"
-# apt of the root, as in tools.sh.
-if ! unshare --mount --propagation private --pid --fork --kill-child sh -eu -s >"$work/log" 2>&1 <<SCRIPT; then
-mkdir "$work/layer"
-mount -t tmpfs -o mode=755 layer "$work/layer"
-cd "$work/layer"
-mkdir upper work root
-mount -t overlay -o "lowerdir=$root,upperdir=upper,workdir=work" overlay root
-mount -t proc proc root/proc
-mount --bind "$work/debs" root/mnt
-if [ -e /etc/resolv.conf ]; then cat /etc/resolv.conf >root/etc/resolv.conf; fi
-chroot root apt-get -q -o APT::Sandbox::User=root update </dev/null
-chroot root sh -c 'cd /mnt && apt-get -q -o APT::Sandbox::User=root download busybox-static' </dev/null
-SCRIPT
-  tail -n 20 "$work/log" >&2
-  echo "busybox.sh: no package" >&2
-  exit 1
-fi
-for package in "$work"/debs/*.deb; do dpkg-deb --extract "$package" "$work/tree"; done
+packages=busybox-static
+. "$(dirname "$0")/packages.sh"
 
 new=$work/new
 for place in bin sbin usr/bin usr/sbin etc proc sys dev run tmp root home var/log var/lib; do mkdir -p "$new/$place"; done
