@@ -1,12 +1,14 @@
 /**
- * What the boot runtime gives to the agent: the kernel's calls, the event loop and a few codecs, as one frozen global object, `natives`.
+ * What the boot runtime gives to the agent: the kernel's calls, the event loop and a few codecs, as one frozen global
+ * object, `natives`.
  *
- * Generated from `runtime/src/natives/`; `cargo test` fails when this file is stale, `cargo run --bin declarations` writes it.
+ * Generated from `runtime/src/natives/`; `cargo test` fails when this file is stale, `cargo run --bin declarations`
+ * writes it.
  *
- * A call that fails gives a negative errno (`-2` is ENOENT) instead of its result, and never throws; `errorName` and `errorText` explain the
- * number. An argument of a wrong type throws a `TypeError`. Descriptors are numbers, kept in a table of the runtime: what is not in it, is
- * EBADF. They are close-on-exec. `-100` (`constants.AT_FDCWD`) as a directory is the working directory. Strings are UTF-8 outside; bytes that
- * are none become U+FFFD.
+ * A call that fails gives a negative errno (`-2` is ENOENT) instead of its result, and never throws; `errorName` and
+ * `errorText` explain the number. An argument of a wrong type throws a `TypeError`. Descriptors are numbers, kept in a
+ * table of the runtime: what is not in it, is EBADF. They are close-on-exec. `-100` (`constants.AT_FDCWD`) as a
+ * directory is the working directory. Strings are UTF-8 outside; bytes that are none become U+FFFD.
  */
 
 /** A negative errno, or 0. */
@@ -43,7 +45,10 @@ export interface DirectoryEntry {
   readonly type: number
 }
 
-/** The head of an HTTP/1 response. `length` is that of the head, in bytes; a byte of a header is a character (ISO 8859-1). */
+/**
+ * The head of an HTTP/1 response. `length` is that of the head, in bytes; a byte of a header is a character (ISO
+ * 8859-1).
+ */
 export interface HttpHead {
   readonly length: number
   readonly minor: number
@@ -90,11 +95,15 @@ export interface SpawnOptions {
   readonly directory?: string | undefined
 }
 
-/** Calls that the device, the network or a reader can hold up, on a thread of their own; the result comes to `done`, once, in a later turn of the loop. */
+/**
+ * Calls that the device, the network or a reader can hold up, on a thread of their own; the result comes to `done`,
+ * once, in a later turn of the loop.
+ */
 export interface Offloaded {
   /**
-   * Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors, which can be
-   * closed here at once. Gives the child's process id. What is started after `cancel` runs unheard of.
+   * Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but
+   * three descriptors, which can be closed here at once. Gives the child's process id. What is started after
+   * `cancel` runs unheard of.
    */
   spawn(options: SpawnOptions, done: (result: number | Failure) => void): Ticket
   /** As `natives.openat`. What is opened after `cancel` is closed. */
@@ -138,15 +147,18 @@ export interface Natives {
   readonly target: string
   readonly engine: string
   /**
-   * Numbers that differ by architecture or are easily mistyped: `O_*`, `AT_*`, `S_IF*`, `LOCK_*`, `MS_*`, `MNT_*`, `UMOUNT_NOFOLLOW`, `SIG*`,
-   * `E*` and `POLLIN`, `POLLOUT`, `POLLERR`, `POLLHUP`.
+   * Numbers that differ by architecture or are easily mistyped: `O_*`, `AT_*`, `S_IF*`, `LOCK_*`, `MS_*`, `MNT_*`,
+   * `UMOUNT_NOFOLLOW`, `SIG*`, `E*` and `POLLIN`, `POLLOUT`, `POLLERR`, `POLLHUP`.
    */
   readonly constants: Readonly<Record<string, number>>
   readonly offload: Offloaded
 
   // The process
 
-  /** `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without file names cannot have. */
+  /**
+   * `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without
+   * file names cannot have.
+   */
   importModule(name: string): Promise<unknown>
   /** Ends the process at once, without waiting for anything. */
   exit(code: number): never
@@ -167,7 +179,10 @@ export interface Natives {
   // Files
 
   openat(directory: number, path: string, flags: number, mode: number): Opened
-  /** Standard input, output and error stay open. An offloaded call that is under way keeps the file open until it ends. */
+  /**
+   * Standard input, output and error stay open. An offloaded call that is under way keeps the file open until it
+   * ends.
+   */
   close(file: number): Status
   /** At most `maximum` bytes; empty at the end. */
   read(file: number, maximum: number): Uint8Array | Failure
@@ -211,20 +226,26 @@ export interface Natives {
   /** `LOCK_EX`, `LOCK_SH` or `LOCK_UN`, with `LOCK_NB`: without it, the whole program waits. */
   flock(file: number, operation: number): Status
   /**
-   * `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`, never waits.
-   * EAGAIN: somebody has it.
+   * `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`,
+   * never waits. EAGAIN: somebody has it.
    */
   lockRange(file: number, operation: number): Status
 
   // Network and pipes. The sockets do not block: EAGAIN means to `watch`.
 
-  /** Starts a TCP connection to a numeric address. `POLLOUT` of `watch` says that it is made, or has failed: `socketError` tells. */
+  /**
+   * Starts a TCP connection to a numeric address. `POLLOUT` of `watch` says that it is made, or has failed:
+   * `socketError` tells.
+   */
   connect(address: string, port: number): Opened
   /** The positive errno of a socket (`SO_ERROR`), or 0. */
   socketError(socket: number): number
   /** Ends writing: the peer reads the end. */
   shutdown(socket: number): Status
-  /** A socket that becomes readable (`POLLIN`) when an address or a route appears or goes (rtnetlink). Drain it with `read`. */
+  /**
+   * A socket that becomes readable (`POLLIN`) when an address or a route appears or goes (rtnetlink). Drain it with
+   * `read`.
+   */
   routeChanges(): Opened
   /** The ends to read and to write. Our side of a child's pipe is made non-blocking by `setNonblocking`. */
   pipe(): readonly [reader: number, writer: number] | Failure
@@ -233,8 +254,9 @@ export interface Natives {
   // Children
 
   /**
-   * Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it. To be asked for in the turn
-   * in which `offload.spawn` has told of the child: the end of one that nobody waits for is forgotten, and this is ECHILD.
+   * Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it.
+   * To be asked for in the turn in which `offload.spawn` has told of the child: the end of one that nobody waits for
+   * is forgotten, and this is ECHILD.
    */
   awaitChild(pid: number, ended: (code: number | null, signal: number | null) => void): Status
   /** Sends a signal to a process, or with a negative number to a process group; 0 only asks whether it is there. */
@@ -248,14 +270,17 @@ export interface Natives {
   setImmediate(callback: () => void): Ticket
   /** Whether a timer or an immediate keeps the loop from ending; it does until told otherwise. */
   keep(ticket: Ticket, keeps: boolean): void
-  /** Forgets a timer, an immediate or an offloaded call, whose thread goes on by itself. Unknown tickets are nothing. */
+  /** Forgets a timer, an immediate or an offloaded call, whose thread continues. Unknown tickets are ignored. */
   cancel(ticket: Ticket): void
-  /** Calls back whenever the descriptor is ready for one of `POLLIN` and `POLLOUT`, or has failed; replaces the descriptor's former watch. */
+  /**
+   * Calls back whenever the descriptor is ready for one of `POLLIN` and `POLLOUT`, or has failed; replaces the
+   * descriptor's former watch.
+   */
   watch(file: number, events: number, callback: (ready: number) => void): Status
   unwatch(file: number): void
   /**
-   * Calls back with the first SIGINT or SIGTERM. The second one ends the process as if nobody had asked. Does not keep the loop from ending.
-   * `null` forgets the callback; the next signal then ends the process.
+   * Calls back with the first SIGINT or SIGTERM. The second one ends the process as if nobody had asked. Does not
+   * keep the loop from ending. `null` forgets the callback; the next signal then ends the process.
    */
   onSignal(callback?: ((signal: number) => void) | null): Status
 
@@ -274,20 +299,29 @@ export interface Natives {
 
   /** UTF-8 of a string; lone surrogates become U+FFFD. */
   encodeUtf8(text: string): Uint8Array
-  /** Text of UTF-8, a byte order mark included; what is none becomes U+FFFD, as the WHATWG standard has it, or with `fatal` makes it `null`. */
+  /**
+   * Text of UTF-8, a byte order mark included; what is none becomes U+FFFD, as the WHATWG standard has it, or with
+   * `fatal` makes it `null`.
+   */
   decodeUtf8(bytes: Uint8Array, fatal: boolean): string | null
   /** A byte is a character (ISO 8859-1). */
   decodeLatin1(bytes: Uint8Array): string
   sha256(bytes: Uint8Array): Uint8Array
-  /** The head of a response; `null` when it is not all there yet; a text that says what is wrong. At most 100 headers. */
+  /**
+   * The head of a response; `null` when it is not all there yet; a text that says what is wrong. At most 100
+   * headers.
+   */
   parseHttpHead(bytes: Uint8Array): HttpHead | null | string
-  /** The line that begins a chunk: its length, and the size of the chunk; `null` when it is not all there yet; a text that says what is wrong. */
+  /**
+   * The line that begins a chunk: its length, and the size of the chunk; `null` when it is not all there yet; a text
+   * that says what is wrong.
+   */
   parseHttpChunkSize(bytes: Uint8Array): readonly [length: number, size: number] | null | string
   /** The URL of a text, relative to `base`; `null` when it is none. */
   parseUrl(text: string, base?: string | null): UrlParts | null
   /**
-   * The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing. `null` of an `href` that is
-   * none.
+   * The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing.
+   * `null` of an `href` that is none.
    */
   setUrl(href: string, property: string, value: string): UrlParts | null
 }

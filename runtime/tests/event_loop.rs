@@ -118,7 +118,10 @@ fn exit_ends_the_program_at_once() {
 fn wrong_arguments_are_type_errors() {
     expect(
         r#"
-for (const work of [() => natives.openat("x"), () => natives.write(1, {}), () => natives.setTimer(1, true), () => natives.offload.spawn(), () => natives.kill("a", 1)]) {
+for (const work of [
+  () => natives.openat("x"), () => natives.write(1, {}), () => natives.setTimer(1, true), () => natives.offload.spawn(),
+  () => natives.kill("a", 1)
+]) {
   try { work(); say("nothing") } catch (error) { say(error instanceof TypeError) }
 }
 "#,

@@ -34,7 +34,7 @@ export const isPreprovisioned = (disc: OvfEnvironment): boolean =>
 export const refusesPasswords = (disc: OvfEnvironment): boolean =>
   Option.getOrElse(disc.disablePasswordAuthentication, () => Option.isNone(disc.password))
 
-/** Why a document is refused. `password` is the one trouble that is not with the document's form. */
+/** Why a document is refused. `password` is the one reason that is not the document's form. */
 export interface OvfProblem {
   readonly kind: "document" | "password"
   /** In words; never any of the document's values. */

@@ -161,7 +161,7 @@ const decideAccess = <E extends SourceFailure>(
 }
 
 const preprovisioned = (media: OvfEnvironment): Notice => ({
-  message: "This VM says that it is pre-provisioned, which this agent does not handle: provisioning it as any other",
+  message: "This VM says that it is pre-provisioned, which this agent does not handle: provisioning it like any other",
   fields: { type: media.preprovisionedVmType }
 })
 

@@ -6,7 +6,7 @@ export class ImdsError extends Data.TaggedError("ImdsError")<{
   /** What the last attempt met: `http`, `connection`, `timeout`, `document`. */
   readonly kind: "http" | "connection" | "timeout" | "document"
   /**
-   * The last attempt's trouble in words: `HTTP 500`, `connection refused`,
+   * The error of the last attempt in words: `HTTP 500`, `connection refused`,
    * `compute.osProfile.adminUsername is missing`.
    */
   readonly detail: string

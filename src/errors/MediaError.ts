@@ -5,7 +5,7 @@ export class MediaError extends Data.TaggedError("MediaError")<{
   /** The device or directory: `/dev/sr0`. */
   readonly device: string
   /**
-   * `mount` and `read` are trouble with the disc, `parse` with the document, `accept` with a password that no Linux
+   * `mount` and `read` are errors of the disc, `parse` with the document, `accept` with a password that no Linux
    * takes, `unmount` with what was mounted.
    */
   readonly kind: "mount" | "read" | "parse" | "accept" | "unmount"

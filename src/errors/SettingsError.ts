@@ -5,7 +5,7 @@ export interface SettingsProblem {
   readonly file: string
   /** 1-based, where known. */
   readonly line?: number
-  /** `imds.retry_interval_secs`; absent for trouble with the whole file. */
+  /** `imds.retry_interval_secs`; absent for a problem of the whole file. */
   readonly key?: string
   readonly found: string
   readonly expected: string

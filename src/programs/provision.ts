@@ -149,7 +149,7 @@ const begin = Effect.fnUntraced(function*(vmId: VmId) {
     : yield* fail(vmId, [new SettingsError({ problems: errors })])
 })
 
-/** Reports a defect as any other failure. Only before Ready: nothing may reach Azure after it has accepted that. */
+/** Reports a defect like any other failure. Only before Ready: nothing may reach Azure after it has accepted that. */
 const beforeReady = <A, E, R>(vmId: VmId, work: Effect.Effect<A, E, R>) =>
   Effect.catchCauseIf(
     work,

@@ -14,7 +14,7 @@ import { WireServer } from "../services/WireServer.ts"
 const context = (vmId: VmId) =>
   Effect.map(Clock.currentTimeNanos, (now): Report.ReportContext => ({ vmId, at: formatInstant(now) }))
 
-/** Writes what is queued for the host; trouble with KVP is logged and stops nothing. */
+/** Writes what is queued for the host; a failure of KVP is logged and stops nothing. */
 const flush = Effect.gen(function*() {
   const kvp = yield* Kvp
   yield* Effect.catch(kvp.flush, (error) => Effect.logWarning("Telemetry did not reach KVP", { error: error.message }))

@@ -17,7 +17,7 @@ export const contract = (name: string, build: Effect.Effect<Layer.Layer<Kvp>, ne
     const withKvp = <A, E>(test: (kvp: Kvp["Service"]) => Effect.Effect<A, E, Scope.Scope>) =>
       Effect.flatMap(build, (layer) => Kvp.use(test).pipe(Effect.provide(layer)))
 
-    it.effect("begins empty, and flushes nothing without trouble", () =>
+    it.effect("begins empty, and flushes nothing without an error", () =>
       withKvp((kvp) =>
         Effect.gen(function*() {
           assert.deepStrictEqual(yield* kvp.entries, [])

@@ -108,7 +108,7 @@ describe.each(forms)("%s", (_, agent) => {
       assert.strictEqual(await markers(host), `${other}.provisioned\n${vmId}.provisioned\n`)
     }))
 
-  it("IMDS only: no disc is no trouble", () =>
+  it("IMDS only: no disc is no failure", () =>
     onMachine({ playbook: playbook() }, async (host) => {
       await boot(host, agent)
       assert.deepStrictEqual(requestsTo(host), [imdsRequest, readyRequest])

@@ -137,7 +137,7 @@ describe("azure-fabric run", () => {
   })
 
   it("needs no root", async () => {
-    // Whoever is not root may not even see a repository below /root: it is shown elsewhere.
+    // A user other than root may not even see a repository below /root: it is shown elsewhere.
     const shown = "/mnt"
     const node = join(shown, "node_modules/node/bin/node")
     const probeShown = "/dev/shm/probe.mjs"

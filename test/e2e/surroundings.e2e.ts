@@ -17,7 +17,7 @@ const agent = agents.executable
 /** Where the agent is started from. */
 const directory = "/tmp/surroundings"
 
-/** Leaves a trace as soon as any JavaScript engine runs or requires it. */
+/** Leaves a trace once a JavaScript engine runs or requires it. */
 const evil = "require(\"node:fs\").writeFileSync(\"/evil\", \"ran\")\n"
 
 /** Files that JavaScript runtimes look for where they are started, each of which would run code or change what runs. */
@@ -117,7 +117,7 @@ describe("the executable's surroundings", () => {
       assert.deepStrictEqual(requestsTo(host), [])
     }))
 
-  it("may lack a working directory: one that has been removed provisions as any other", () =>
+  it("may lack a working directory: one that has been removed provisions like any other", () =>
     onMachine({ playbook: playbook(), disc: disc() }, async (host) => {
       const { status, stderr } = await runAfter(host, "mkdir /tmp/gone; cd /tmp/gone; rmdir /tmp/gone")
       assert.strictEqual(status, 0, stderr)

@@ -51,7 +51,7 @@ const onSystemd = async (
   try {
     await test(host)
   } catch (error) {
-    // Whoever looks for the reason finds it in the journal.
+    // The reason is in the journal.
     process.stderr.write((await host.run(["journalctl", "--no-pager", "-b", "-n", "60"])).stdout)
     throw error
   } finally {

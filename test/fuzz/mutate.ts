@@ -66,7 +66,7 @@ const interestingNumbers = [
 ]
 
 /**
- * Characters that are trouble in any text: byte order marks, separators, directions, surrogates as UTF-8, and more
+ * Characters that break texts: byte order marks, separators, directions, surrogates as UTF-8, and more
  * bytes than letters.
  */
 const interestingText = [

@@ -129,22 +129,22 @@ describe("live Imds", () => {
       assert.deepStrictEqual(times, [0, 2000, 4000])
     }))
 
-  const troubles: ReadonlyArray<readonly [string, HttpScript.Answer]> = [
+  const failures: ReadonlyArray<readonly [string, HttpScript.Answer]> = [
     ["is away", { error: "ECONNREFUSED" }],
     ["answers 503", { status: 503 }],
     ["answers with an empty document", { body: "{}" }]
   ]
-  it.effect.each(troubles)(
+  it.effect.each(failures)(
     "with the default settings, waits for an IMDS that %s for 290 s",
-    ([, trouble]) =>
+    ([, failure]) =>
       Effect.gen(function*() {
-        const times = (count: number) => Array.from({ length: count }, () => trouble)
+        const times = (count: number) => Array.from({ length: count }, () => failure)
         // An attempt every 2 s, each of which fails at once.
-        const inTime = yield* ask([trouble, ...times(144), { body: document }])
+        const inTime = yield* ask([failure, ...times(144), { body: document }])
         assert.isTrue(Exit.isSuccess(inTime.exit))
         assert.strictEqual(inTime.requests.length, 146)
         assert.strictEqual(inTime.took, 290_000)
-        const tooLate = yield* ask([trouble, ...times(149), { body: document }])
+        const tooLate = yield* ask([failure, ...times(149), { body: document }])
         assert.isTrue(Exit.isFailure(tooLate.exit))
         assert.isAtMost(tooLate.took, 300_000)
       })
@@ -198,7 +198,7 @@ describe("live Imds", () => {
       })
   )
 
-  it.effect("tells connection trouble and a connection timeout apart", () =>
+  it.effect("tells a connection error and a connection timeout apart", () =>
     Effect.gen(function*() {
       const refused = yield* errorOf((yield* ask([{ error: "ECONNREFUSED" }], short)).exit)
       assert.strictEqual(refused.kind, "connection")
@@ -527,7 +527,7 @@ describe("live Imds over the network", () => {
       while (server.connections.closed < server.connections.opened) yield* Effect.sleep("1 millis")
     }))
 
-  it.live("an answer that is no HTTP is trouble with the connection", () =>
+  it.live("an answer that is no HTTP is a connection error", () =>
     Effect.gen(function*() {
       const server = yield* serve("SSH-2.0-OpenSSH_9.6\r\n")
       const error = yield* Effect.flip(askServer(`http://${server.address}`))

@@ -348,7 +348,7 @@ describe("ProvisioningMedia: live, mounting and reading", () => {
       ])
     }))
 
-  it.effect("fails with the first trouble when no disc is good", () =>
+  it.effect("fails with the first error when no disc is good", () =>
     Effect.gen(function*() {
       const { ask, root } = yield* host(["dev/sr0", "dev/sr1", "sys/block/sr1/size"], {
         "/dev/sr0": disc(fixture("wrong-root")),
@@ -657,16 +657,16 @@ describe("ProvisioningMedia: live, afterwards", () => {
 describe("ProvisioningMedia: test", () => {
   it.effect("answers from its list, the last one again, and tells the calls", () =>
     Effect.gen(function*() {
-      const trouble = new MediaError({ device: "/dev/sr0", kind: "mount", detail: "scratched" })
-      const fake = Test.make([trouble, Option.none()])
+      const error = new MediaError({ device: "/dev/sr0", kind: "mount", detail: "scratched" })
+      const fake = Test.make([error, Option.none()])
       yield* ProvisioningMedia.use((media) =>
         Effect.gen(function*() {
-          assert.strictEqual(yield* Effect.flip(media.environment), trouble)
+          assert.strictEqual(yield* Effect.flip(media.environment), error)
           assert.deepStrictEqual(yield* media.environment, Option.none())
           assert.deepStrictEqual(yield* media.environment, Option.none())
         })
       ).pipe(Effect.provide(fake.layer))
-      assert.deepStrictEqual(fake.calls, [trouble, Option.none(), Option.none()])
+      assert.deepStrictEqual(fake.calls, [error, Option.none(), Option.none()])
     }))
 
   it.effect("hangs on demand, and can be interrupted", () =>

@@ -331,7 +331,7 @@ describe("Telemetry: KVP", () => {
       assert.lengthOf(kvp.calls.flushed.flat(), 2)
     }))
 
-  it.effect("logs trouble with KVP once, and sends what waited when it is over", () =>
+  it.effect("logs a failure of KVP once, and sends what waited when it is over", () =>
     Effect.gen(function*() {
       const { flushed, log } = yield* observe(
         Effect.andThen(Effect.logInfo("waits").pipe(Effect.withSpan("imds:query")), TestClock.adjust("3 seconds")),

@@ -294,7 +294,7 @@ describe("UserProvisioner: what goes wrong", () => {
       "alice:x:oops:1000::/home/alice:/bin/sh",
       "alice:x:1000:1000::home/alice:/bin/sh",
       "alice:x:1000",
-      // (uid_t) -1, which chown(2) takes for "as it is", and 2^32, which is root to whoever keeps 32 bits.
+      // (uid_t) -1, which chown(2) takes for "as it is", and 2^32, which is root where 32 bits are kept.
       "alice:x:4294967295:1000::/home/alice:/bin/sh",
       "alice:x:1000:4294967296::/home/alice:/bin/sh"
     ]
@@ -397,7 +397,7 @@ describe("UserProvisioner: the home of an account whose creation was cut short",
         symlinkSync(`${root}/srv/shared`, `${root}/etc/skel/shared`)
         symlinkSync("nowhere", `${root}/etc/skel/dangling`)
         const before = lstatSync(`${root}/srv/shared/file`)
-        // Without the right to enter it, whoever is not root fails on what is inside.
+        // Without the right to enter it, a user other than root fails on what is inside.
         chmodSync(`${root}/srv/shared`, 0o400)
         const { problems } = yield* users.ensure(plain)
         chmodSync(`${root}/srv/shared`, 0o700)

@@ -46,7 +46,7 @@ export const serve = (answer: string): Effect.Effect<Served, never, Scope.Scope>
 
 /**
  * The address of a server on loopback that accepts no connection, its queue of waiting ones full: the kernel leaves
- * whoever connects without an answer, as an address that is not there would.
+ * a client that connects without an answer, as an address that is not there would.
  */
 export const fullServer: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function*() {
   const port = yield* Effect.map(

@@ -1,5 +1,5 @@
-//! Calls that a device can hold up where even SIGKILL does not reach them (`D` in ps(1)): a thread in one keeps the whole process from
-//! ending, a child process does not.
+//! Calls that a device can hold up where even SIGKILL does not reach them (`D` in ps(1)): a thread in one keeps the
+//! whole process from ending, a child process does not.
 
 use std::ffi::{c_int, c_void};
 use std::io::Error;
@@ -19,16 +19,18 @@ struct Work<'a> {
     result: Result<(), Errno>,
 }
 
-/// Makes a call in a child of our own memory and waits for its end; the wait, other than the call, ends with the process. The child has
-/// no open file of ours, so that none outlives us, and no signal reaches it but SIGKILL. For a thread that does nothing else.
+/// Makes a call in a child of our own memory and waits for its end; the wait, other than the call, ends with the
+/// process. The child has no open file of ours, so that none outlives us, and no signal reaches it but SIGKILL. For a
+/// thread that does nothing else.
 pub fn apart(call: &mut dyn FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
     let mut work = Work {
         call,
         result: Err(Errno::CANCELED),
     };
     let mut stack = vec![0_u8; STACK];
-    // SAFETY: the top of a stack of our own. The child runs on it, and reads and writes `work`, while this thread waits for it to end
-    // (CLONE_VFORK). A process that ends before its child leaves it the memory with both (CLONE_VM). The masks are ours.
+    // SAFETY: the top of a stack of our own. The child runs on it, and reads and writes `work`, while this thread waits
+    // for it to end (CLONE_VFORK). A process that ends before its child leaves it the memory with both (CLONE_VM). The
+    // masks are ours.
     let child = unsafe {
         let mut signals = std::mem::zeroed();
         libc::sigfillset(&raw mut signals);

@@ -96,7 +96,8 @@ fn command(options: SpawnOptions) -> Result<Command, Errno> {
     Ok(command)
 }
 
-/// Starts a program, on a thread of its own: the thread stands still until the child has let go of our memory, a millisecond or two after.
+/// Starts a program, on a thread of its own: the thread stands still until the child has let go of our memory, a
+/// millisecond or two after.
 pub fn starting(options: SpawnOptions) -> Result<impl FnOnce() -> Result<Child, Errno> + Send + 'static, Errno> {
     let mut command = command(options)?;
     event_loop::expect_children()?;
@@ -122,8 +123,9 @@ impl<'js> Outcome<'js> for Child {
 }
 
 natives! {
-    /// Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it. To be asked for in the turn
-    /// in which `offload.spawn` has told of the child: the end of one that nobody waits for is forgotten, and this is ECHILD.
+    /// Calls back once when a child of ours has ended, with its exit code, or the number of the signal that ended it.
+    /// To be asked for in the turn in which `offload.spawn` has told of the child: the end of one that nobody waits for
+    /// is forgotten, and this is ECHILD.
     fn awaitChild(pid: u32, ended: Callback<Ended>) -> Result<(), Errno> {
         event_loop::wait_for(pid, ended)
     }

@@ -8,7 +8,8 @@ use crate::shapes::{record, tuple};
 use crate::values::{Bytes, Parsed, Text};
 
 record! {
-    /// The head of an HTTP/1 response. `length` is that of the head, in bytes; a byte of a header is a character (ISO 8859-1).
+    /// The head of an HTTP/1 response. `length` is that of the head, in bytes; a byte of a header is a character (ISO
+    /// 8859-1).
     HttpHead { length: usize, minor: u32, status: u32, reason: String, headers: Vec<HttpHeader> }
 }
 
@@ -133,7 +134,8 @@ natives! {
         Bytes(text.0.into_bytes())
     }
 
-    /// Text of UTF-8, a byte order mark included; what is none becomes U+FFFD, as the WHATWG standard has it, or with `fatal` makes it `null`.
+    /// Text of UTF-8, a byte order mark included; what is none becomes U+FFFD, as the WHATWG standard has it, or with
+    /// `fatal` makes it `null`.
     fn decodeUtf8(bytes: Bytes, fatal: bool) -> Option<String> {
         match String::from_utf8(bytes.0) {
             Ok(text) => Some(text),
@@ -151,12 +153,14 @@ natives! {
         Bytes(Sha256::digest(bytes.0).to_vec())
     }
 
-    /// The head of a response; `null` when it is not all there yet; a text that says what is wrong. At most 100 headers.
+    /// The head of a response; `null` when it is not all there yet; a text that says what is wrong. At most 100
+    /// headers.
     fn parseHttpHead(bytes: Bytes) -> Parsed<HttpHead> {
         Parsed(parse_head(&bytes.0))
     }
 
-    /// The line that begins a chunk: its length, and the size of the chunk; `null` when it is not all there yet; a text that says what is wrong.
+    /// The line that begins a chunk: its length, and the size of the chunk; `null` when it is not all there yet; a text
+    /// that says what is wrong.
     fn parseHttpChunkSize(bytes: Bytes) -> Parsed<ChunkSize> {
         Parsed(parse_chunk_size(&bytes.0))
     }
@@ -171,8 +175,8 @@ natives! {
         Some(UrlParts::from(&url))
     }
 
-    /// The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing. `null` of an `href` that is
-    /// none.
+    /// The URL after assigning to a property, as the standard's setters do it: a value that is none changes nothing.
+    /// `null` of an `href` that is none.
     fn setUrl(href: Text, property: Text, value: Text) -> Option<UrlParts> {
         let mut url = Url::parse(&href.0).ok()?;
         match set(&mut url, &property.0, &value.0) {

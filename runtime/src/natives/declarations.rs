@@ -7,14 +7,16 @@ const COLUMNS: usize = 120;
 
 /// What holds for all natives, and names for numbers.
 const HEADER: &str = r#"/**
- * What the boot runtime gives to the agent: the kernel's calls, the event loop and a few codecs, as one frozen global object, `natives`.
+ * What the boot runtime gives to the agent: the kernel's calls, the event loop and a few codecs, as one frozen global
+ * object, `natives`.
  *
- * Generated from `runtime/src/natives/`; `cargo test` fails when this file is stale, `cargo run --bin declarations` writes it.
+ * Generated from `runtime/src/natives/`; `cargo test` fails when this file is stale, `cargo run --bin declarations`
+ * writes it.
  *
- * A call that fails gives a negative errno (`-2` is ENOENT) instead of its result, and never throws; `errorName` and `errorText` explain the
- * number. An argument of a wrong type throws a `TypeError`. Descriptors are numbers, kept in a table of the runtime: what is not in it, is
- * EBADF. They are close-on-exec. `-100` (`constants.AT_FDCWD`) as a directory is the working directory. Strings are UTF-8 outside; bytes that
- * are none become U+FFFD.
+ * A call that fails gives a negative errno (`-2` is ENOENT) instead of its result, and never throws; `errorName` and
+ * `errorText` explain the number. An argument of a wrong type throws a `TypeError`. Descriptors are numbers, kept in a
+ * table of the runtime: what is not in it, is EBADF. They are close-on-exec. `-100` (`constants.AT_FDCWD`) as a
+ * directory is the working directory. Strings are UTF-8 outside; bytes that are none become U+FFFD.
  */
 
 /** A negative errno, or 0. */
@@ -31,7 +33,10 @@ export type Ticket = number
 
 /// Before the natives of `natives.offload`.
 const OFFLOADED: &str = r#"
-/** Calls that the device, the network or a reader can hold up, on a thread of their own; the result comes to `done`, once, in a later turn of the loop. */
+/**
+ * Calls that the device, the network or a reader can hold up, on a thread of their own; the result comes to `done`,
+ * once, in a later turn of the loop.
+ */
 export interface Offloaded {
 "#;
 
@@ -48,8 +53,8 @@ export interface Natives {
   readonly target: string
   readonly engine: string
   /**
-   * Numbers that differ by architecture or are easily mistyped: `O_*`, `AT_*`, `S_IF*`, `LOCK_*`, `MS_*`, `MNT_*`, `UMOUNT_NOFOLLOW`, `SIG*`,
-   * `E*` and `POLLIN`, `POLLOUT`, `POLLERR`, `POLLHUP`.
+   * Numbers that differ by architecture or are easily mistyped: `O_*`, `AT_*`, `S_IF*`, `LOCK_*`, `MS_*`, `MNT_*`,
+   * `UMOUNT_NOFOLLOW`, `SIG*`, `E*` and `POLLIN`, `POLLOUT`, `POLLERR`, `POLLHUP`.
    */
   readonly constants: Readonly<Record<string, number>>
   readonly offload: Offloaded

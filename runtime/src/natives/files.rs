@@ -164,7 +164,8 @@ natives! {
         open(&place(directory)?, &path.0, flags, mode)
     }
 
-    /// Standard input, output and error stay open. An offloaded call that is under way keeps the file open until it ends.
+    /// Standard input, output and error stay open. An offloaded call that is under way keeps the file open until it
+    /// ends.
     fn close(file: i32) -> Result<(), Errno> {
         if (0..=2).contains(&file) {
             return Ok(());

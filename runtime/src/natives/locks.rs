@@ -30,7 +30,8 @@ fn lock_range(file: &File, operation: i32) -> Result<(), Errno> {
         libc::LOCK_UN => libc::F_UNLCK,
         _ => return Err(Errno::INVAL),
     };
-    // SAFETY: `flock` is plain numbers, for which zeros are valid: from the beginning (SEEK_SET, 0) to the end, whatever it is (0).
+    // SAFETY: `flock` is plain numbers, for which zeros are valid: from the beginning (SEEK_SET, 0) to the end,
+    // whatever it is (0).
     let mut range: libc::flock = unsafe { std::mem::zeroed() };
     range.l_type = kind as _;
     // SAFETY: the descriptor is open as long as `file` lives, and the kernel only reads `range` during the call.
@@ -48,8 +49,8 @@ natives! {
         rustix::fs::flock(&*get(file)?, locking(operation)?)
     }
 
-    /// `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`, never waits.
-    /// EAGAIN: somebody has it.
+    /// `F_OFD_SETLK` of the whole file: locks as of `fcntl(2)` that belong to the open file; `operation` as of `flock`,
+    /// never waits. EAGAIN: somebody has it.
     fn lockRange(file: i32, operation: i32) -> Result<(), Errno> {
         lock_range(&*get(file)?, operation)
     }

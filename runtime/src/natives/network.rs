@@ -28,7 +28,8 @@ fn socket(family: AddressFamily, kind: SocketType) -> Result<OwnedFd, Errno> {
 }
 
 natives! {
-    /// Starts a TCP connection to a numeric address. `POLLOUT` of `watch` says that it is made, or has failed: `socketError` tells.
+    /// Starts a TCP connection to a numeric address. `POLLOUT` of `watch` says that it is made, or has failed:
+    /// `socketError` tells.
     fn connect(address: Text, port: u32) -> Result<OwnedFd, Errno> {
         let address: IpAddr = address.0.parse().map_err(|_| Errno::INVAL)?;
         let port = u16::try_from(port).map_err(|_| Errno::INVAL)?;
@@ -55,7 +56,8 @@ natives! {
         shutdown(&*get(socket)?, Shutdown::Write)
     }
 
-    /// A socket that becomes readable (`POLLIN`) when an address or a route appears or goes (rtnetlink). Drain it with `read`.
+    /// A socket that becomes readable (`POLLIN`) when an address or a route appears or goes (rtnetlink). Drain it with
+    /// `read`.
     fn routeChanges() -> Result<OwnedFd, Errno> {
         let socket = socket(AddressFamily::NETLINK, SocketType::RAW)?;
         bind(&socket, &SocketAddrNetlink::new(0, ROUTE_GROUPS))?;

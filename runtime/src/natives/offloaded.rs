@@ -59,8 +59,9 @@ fn write_all(file: &File, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 offloaded! {
-    /// Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but three descriptors, which can be
-    /// closed here at once. Gives the child's process id. What is started after `cancel` runs unheard of.
+    /// Starts a program: no shell, a process group of its own, no signal blocked or ignored, nothing inherited but
+    /// three descriptors, which can be closed here at once. Gives the child's process id. What is started after
+    /// `cancel` runs unheard of.
     fn spawn(options: SpawnOptions) -> Child {
         starting(options)
     }

@@ -18,15 +18,17 @@ record! {
     SystemName { sysname: String, nodename: String, release: String, version: String, machine: String }
 }
 
-/// Gives signals their default effect and blocks none, whatever our parent has ignored or blocked, as Node does: children inherit both, and a
-/// child that ignores SIGTERM outlives its deadline. SIGPIPE stays ignored for us; the standard library restores it for children.
+/// Gives signals their default effect and blocks none, whatever our parent has ignored or blocked, as Node does:
+/// children inherit both, and a child that ignores SIGTERM outlives its deadline. SIGPIPE stays ignored for us; the
+/// standard library restores it for children.
 pub fn restore_signals() {
     for signal in 1..=31 {
         // The standard library handles SIGSEGV and SIGBUS, to tell a stack overflow.
         if [libc::SIGPIPE, libc::SIGSEGV, libc::SIGBUS, libc::SIGKILL, libc::SIGSTOP].contains(&signal) {
             continue;
         }
-        // SAFETY: SIG_DFL is valid for every signal but the two that are left out, and no handler of ours is installed yet.
+        // SAFETY: SIG_DFL is valid for every signal but the two that are left out, and no handler of ours is installed
+        // yet.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     // SAFETY: `sigemptyset` writes all of the set before `sigprocmask` reads it; no other thread runs yet.
@@ -75,7 +77,8 @@ impl<'js> Outcome<'js> for Import {
         "Promise<unknown>".into()
     }
     fn into_value(self, ctx: &Ctx<'js>) -> JsResult<Value<'js>> {
-        // As a job, like `import()`: while the main module is evaluated, the engine would evaluate it again for one that imports it.
+        // As a job, like `import()`: while the main module is evaluated, the engine would evaluate it again for one
+        // that imports it.
         let (now, resolve, _) = ctx.promise()?;
         resolve.call::<_, ()>(())?;
         let name = self.0;
@@ -85,7 +88,8 @@ impl<'js> Outcome<'js> for Import {
 }
 
 natives! {
-    /// `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without file names cannot have.
+    /// `import()` of a module that is built in. The build puts it in place of the expression, which bytecode without
+    /// file names cannot have.
     fn importModule(name: Text) -> Import {
         Import(name.0)
     }

@@ -23,12 +23,13 @@ natives! {
         event_loop::keep(ticket, keeps);
     }
 
-    /// Forgets a timer, an immediate or an offloaded call, whose thread goes on by itself. Unknown tickets are nothing.
+    /// Forgets a timer, an immediate or an offloaded call, whose thread continues. Unknown tickets are ignored.
     fn cancel(ticket: Ticket) -> () {
         event_loop::cancel(ticket);
     }
 
-    /// Calls back whenever the descriptor is ready for one of `POLLIN` and `POLLOUT`, or has failed; replaces the descriptor's former watch.
+    /// Calls back whenever the descriptor is ready for one of `POLLIN` and `POLLOUT`, or has failed; replaces the
+    /// descriptor's former watch.
     fn watch(file: i32, events: u32, callback: Callback<Ready>) -> Result<(), Errno> {
         event_loop::watch(file, get(file)?, events, callback);
         Ok(())
@@ -38,8 +39,8 @@ natives! {
         event_loop::unwatch(file);
     }
 
-    /// Calls back with the first SIGINT or SIGTERM. The second one ends the process as if nobody had asked. Does not keep the loop from ending.
-    /// `null` forgets the callback; the next signal then ends the process.
+    /// Calls back with the first SIGINT or SIGTERM. The second one ends the process as if nobody had asked. Does not
+    /// keep the loop from ending. `null` forgets the callback; the next signal then ends the process.
     fn onSignal(callback: Option<Callback<SignalNumber>>) -> Result<(), Errno> {
         event_loop::on_signal(callback)
     }

@@ -34,7 +34,7 @@ interface Disc {
  * that are mounted.
  *
  * A disc that is not mounted is mounted read-only, nosuid, nodev, noexec on a private directory, read, and unmounted
- * whatever happens; one that is mounted is read in place. The first disc with a good document counts; trouble with
+ * whatever happens; one that is mounted is read in place. The first disc with a good document counts; the error of
  * another one is told only when there is no good one.
  */
 export const layer: Layer.Layer<ProvisioningMedia, never, CurrentSettings | Linux | Path.Path | Subprocess> = Layer

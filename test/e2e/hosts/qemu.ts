@@ -234,7 +234,7 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
   })
 
   const console = () => readFileSync(serial, "utf8")
-  const trouble = (what: string) =>
+  const failed = (what: string) =>
     new Error(
       `${what}${complaint === "" ? "" : `; qemu: ${complaint.trim()}`}; the console:\n${console().slice(-8000)}`
     )
@@ -242,8 +242,8 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
   const until = async (what: string, seconds: number, done: () => Promise<boolean> | boolean) => {
     const deadline = performance.now() + seconds * 1000
     while (!(await done())) {
-      if (isOff && !(await done())) throw trouble(`${what}: the VM is off`)
-      if (performance.now() > deadline) throw trouble(`${what}: not within ${seconds} s`)
+      if (isOff && !(await done())) throw failed(`${what}: the VM is off`)
+      if (performance.now() > deadline) throw failed(`${what}: not within ${seconds} s`)
       await sleep(250)
     }
   }
@@ -285,7 +285,7 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
       last = await ssh(username, credential, command, input)
       return last.status !== 255
     })
-    if (last?.status !== 0) throw trouble(`${command}: status ${last?.status}: ${last?.stderr}`)
+    if (last?.status !== 0) throw failed(`${command}: status ${last?.status}: ${last?.stderr}`)
     return last.stdout
   }
 
@@ -308,7 +308,7 @@ export const startVm = async (options: VmOptions): Promise<Vm> => {
     ejected: async () => /"tray_open": true/.test(await queryBlock(monitor)),
     off: async (seconds) => {
       const inTime = await Promise.race([ended.then(() => true), sleep(seconds * 1000, false, { ref: false })])
-      if (!inTime) throw trouble(`power off: not within ${seconds} s`)
+      if (!inTime) throw failed(`power off: not within ${seconds} s`)
     },
     diskHolds: (text) => {
       if (!isOff) throw new Error("the VM is still running")

@@ -50,7 +50,7 @@ export const emptied = (directory: string): Effect.Effect<void> =>
     mkdirSync(directory)
   })
 
-/** One attempt: the interval leads beyond the total, so that no trouble is waited out. */
+/** One attempt: the interval leads beyond the total, so that there is no retry. */
 export const once = { retryInterval: Duration.seconds(20), totalRetryTimeout: Duration.seconds(20) }
 
 /** The agent's settings, with one attempt for each request. */

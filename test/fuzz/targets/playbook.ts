@@ -33,7 +33,7 @@ export const playbook: Target = {
   open: () =>
     Effect.succeed((bytes) =>
       Effect.sync(() =>
-        // Whoever runs the fabric writes its playbooks, and it takes them of any size.
+        // The user of the fabric writes its playbooks, and it takes them of any size.
         Result.match(Playbook.decode(output(bytes).slice(0, 65_536)), {
           onSuccess: ({ health, imds }) => value(`${imds.length > 0} ${health.length > 0}`),
           onFailure: (detail) => refused("Playbook", detail)
